@@ -1,7 +1,8 @@
 """The engine's exceptions.
 
-Every message is one sentence that says what was given, what was expected and what to do. Catch :class:`LsaError` for all of
-them; the subclasses also derive from the built-in exception that fits, so that plain Python code keeps working.
+Every message is one sentence that says what was given, what was expected and what to do. Catch :class:`LsaError` for
+all of them; the subclasses also derive from the built-in exception that fits, so that plain Python code keeps
+working.
 """
 
 

@@ -1,0 +1,120 @@
+"""The decoder (§3, Fig. 1): five gated stages, refinement modules (§4.3), and the head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+REFINED_STAGES = (5, 4, 3, 2)
+Refinements = Mapping[int, tuple[Tensor, Tensor]]
+
+
+class DecoderStage(nn.Module):
+    """3×3 convolution, batch normalisation, ReLU, and VoVNet's gate x · hardsigmoid(fc(mean(x))) (Lee et al. 2019)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(outputs)
+        self.fc = nn.Conv2d(outputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the gated features of x (N, C, H, W)."""
+        x = torch.relu_(self.norm(self.conv(x)))
+        return x * F.hardsigmoid(self.fc(x.mean((2, 3), keepdim=True)))
+
+
+def refine_features(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Apply one backpropagating-refinement module: exp(J(A))·x + J(B) (§4.3).
+
+    Parameters
+    ----------
+    x : Tensor
+        (N, C, H, W) features.
+    scale, shift : Tensor
+        A and B, (N or 1, C, S, S); J is bicubic interpolation to (H, W).
+    """
+    size = x.shape[-2:]
+    scale = F.interpolate(scale, size, mode="bicubic", align_corners=False)
+    shift = F.interpolate(shift, size, mode="bicubic", align_corners=False)
+    return scale.exp().to(x.dtype) * x + shift.to(x.dtype)
+
+
+def refinement_shape(stage: int, channels: int) -> tuple[int, int, int]:
+    """Shape (C, 2^(8−ℓ), 2^(8−ℓ)) of A and B after decoder stage ℓ."""
+    return channels, 2 ** (8 - stage), 2 ** (8 - stage)
+
+
+class Decoder(nn.Module):
+    """Stages 5…1: each takes the skip of its scale and, after it, the previous stage doubled in size.
+
+    Parameters
+    ----------
+    skips : sequence of five int
+        Channels of the encoder's stages 1…5.
+    widths : sequence of five int
+        Output channels of decoder stages 5…1.
+    """
+
+    def __init__(self, skips: Sequence[int], widths: Sequence[int]) -> None:
+        super().__init__()
+        self.widths = tuple(widths)
+        stages = {}
+        previous = 0
+        for stage, width in zip((5, 4, 3, 2, 1), widths, strict=True):
+            stages[str(stage)] = DecoderStage(skips[stage - 1] + previous, width)
+            previous = width
+        self.stages = nn.ModuleDict(stages)
+
+    def forward(self, features: Sequence[Tensor], refinements: Refinements | None = None) -> Tensor:
+        """Return the features of decoder stage 1, half the input's size."""
+        x = self.stages["5"](features[4])
+        for stage in (4, 3, 2, 1):
+            if refinements is not None:
+                x = refine_features(x, *refinements[stage + 1])
+            skip = features[stage - 1]
+            x = F.interpolate(x, skip.shape[-2:], mode="nearest")
+            x = self.stages[str(stage)](torch.cat([skip, x], 1))
+        return x
+
+
+class Head(nn.Module):
+    """Full size: stage 1 doubled bilinearly, behind the network's input; three 3×3 convolutions; no clamp."""
+
+    halo = 3
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv3 = nn.Conv2d(width, 1, 3, padding=1)
+
+    def forward(self, inputs: Tensor, stage1: Tensor) -> Tensor:
+        """Return (N, 1, H, W) from the network's input (N, C, H, W) and decoder stage 1 at ⌈H/2⌉ × ⌈W/2⌉."""
+        height, width = inputs.shape[-2:]
+        stage1 = stage1.to(inputs.dtype)
+        doubled = F.interpolate(stage1, scale_factor=2.0, mode="bilinear", align_corners=False)[..., :height, :width]
+        x = torch.relu_(self.conv1(torch.cat([inputs, doubled], 1)))
+        return self.conv3(torch.relu_(self.conv2(x)))
+
+    def in_strips(self, inputs: Tensor, stage1: Tensor, rows: int) -> Tensor:
+        """Return the same as :meth:`forward`, computed `rows` rows at a time, in less memory.
+
+        The head sees three pixels around each; strips that overlap by that much, and cut `stage1` with one more row
+        for the bilinear doubling, give the same numbers.
+        """
+        height = inputs.shape[-2]
+        rows += rows % 2
+        strips = []
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            start = max(0, top - self.halo - 3)
+            start -= start % 2
+            stop = min(height, bottom + self.halo + 3)
+            stop += stop % 2
+            strip = self.forward(inputs[..., start:stop, :], stage1[..., start // 2 : (stop + 1) // 2, :])
+            strips.append(strip[..., top - start : bottom - start, :])
+        return torch.cat(strips, -2)
