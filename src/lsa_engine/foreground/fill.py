@@ -17,8 +17,9 @@ _FALLBACK = 0.5
 def smooth_fill(colours: Tensor, known: Tensor) -> Tensor:
     """Continue known colours smoothly over the whole image: a membrane stretched between the known pixels.
 
-    Solved coarse to fine: each level of a pyramid takes the coarser solution, enlarged, and relaxes it where nothing is known.
-    The finest level is half the image's size, since the solution is smooth there and every known pixel is put back exactly.
+    Solved coarse to fine: each level of a pyramid takes the coarser solution, enlarged, and relaxes it where nothing
+    is known. The finest level is half the image's size, since the solution is smooth there and every known pixel is
+    put back exactly.
 
     Parameters
     ----------
@@ -92,8 +93,8 @@ def _half(x: Tensor) -> Tensor:
 def project_alpha(image: Tensor, foreground: Tensor, background: Tensor, *, softness: float = 0.003) -> Tensor:
     """Return where each colour lies on the line from its background to its foreground colour.
 
-    Least squares of the compositing equation (1) for α alone: ⟨I−B, F−B⟩ / (|F−B|² + softness), clipped to [−0.5, 1.5]: outside
-    [0, 1] the overshoot says that the fills are wrong there.
+    Least squares of the compositing equation (1) for α alone: ⟨I−B, F−B⟩ / (|F−B|² + softness), clipped to [−0.5,
+    1.5]: outside [0, 1] the overshoot says that the fills are wrong there.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The steps of a smooth fill on a processor: fused loops over (C, H, W) float32 arrays, each matching one torch operation."""
+"""The steps of a smooth fill on a processor: loops over (C, H, W) float32 arrays, one for each torch operation."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def put_known(filled, values, known):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def relax(filled, known, sweeps):  # type: ignore[no-untyped-def]
-    """Replace every cell outside `known` by the mean of its 3×3 neighbourhood, all at once, `sweeps` times; return the result."""
+    """Replace all cells outside `known` at once by the mean of their 3×3 neighbourhoods, `sweeps` times."""
     channels, height, width = filled.shape
     source = filled
     target = filled.copy()

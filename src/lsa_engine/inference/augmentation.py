@@ -1,0 +1,89 @@
+"""Test-time augmentation (§5.1): the mean over quarter turns, mirror images and three scales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lsa_engine.errors import InputError
+
+SCALES: dict[int, tuple[float, ...]] = {8: (1.0,), 24: (0.8, 1.0, 1.25)}
+_SMALLEST = 2
+
+
+def augmented_mean(
+    image: Tensor, trimap: Tensor, folds: int, predict: Callable[[Tensor, Tensor], Tensor], batch: int
+) -> Tensor:
+    """Return the mean of the mattes of 8 or 24 turned, mirrored and scaled copies.
+
+    Parameters
+    ----------
+    image : Tensor
+        (1, 3, H, W) float32 in [0, 1].
+    trimap : Tensor
+        (1, 1, H, W) uint8 with 0, 128, 255.
+    folds : {8, 24}
+        8: four quarter turns, mirrored or not. 24: the same at the scales 0.8, 1 and 1.25, as in the paper.
+    predict : callable
+        Takes images (N, 3, h, w) and trimaps (N, 1, h, w), returns mattes (N, 1, h, w), not clamped.
+    batch : int
+        Most copies in one call.
+
+    Returns
+    -------
+    Tensor
+        (1, 1, H, W) float32.
+    """
+    if folds not in SCALES:
+        raise InputError(f"Got test-time augmentation {folds}, expected 0, 8 or 24; choose one of these.")
+    size = image.shape[-2:]
+    total = torch.zeros_like(image[:, :1])
+    for scale in SCALES[folds]:
+        scaled_image, scaled_trimap = resize_pair(image, trimap, scale)
+        summed = torch.zeros_like(scaled_image[:, :1])
+        for turns in _batches(batch):
+            images = torch.cat([turn(scaled_image, *t) for t in turns])
+            trimaps = torch.cat([turn(scaled_trimap, *t) for t in turns])
+            mattes = predict(images, trimaps)
+            for matte, t in zip(mattes.split(1), turns, strict=True):
+                summed += turn_back(matte, *t)
+        if scale != 1.0:
+            summed = F.interpolate(summed, size, mode="bilinear", align_corners=False, antialias=True)
+        total += summed
+    return total / folds
+
+
+def _batches(batch: int) -> Iterator[list[tuple[int, bool]]]:
+    """Yield (quarter turns, mirrored) in groups whose pictures have one shape."""
+    for parity in (0, 1):
+        group = [(quarters, mirrored) for quarters in (parity, parity + 2) for mirrored in (False, True)]
+        for start in range(0, len(group), batch):
+            yield group[start : start + batch]
+
+
+def turn(x: Tensor, quarters: int, mirrored: bool) -> Tensor:
+    """Return pictures mirrored left to right, then turned by quarters of a circle."""
+    return torch.rot90(x.flip(-1) if mirrored else x, quarters, (-2, -1))
+
+
+def turn_back(x: Tensor, quarters: int, mirrored: bool) -> Tensor:
+    """Undo :func:`turn`."""
+    x = torch.rot90(x, -quarters, (-2, -1))
+    return x.flip(-1) if mirrored else x
+
+
+def resize_pair(image: Tensor, trimap: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Return image and trimap at another scale; a pixel stays known only if all that it is made of was known alike."""
+    if scale == 1.0:
+        return image, trimap
+    size = [max(_SMALLEST, round(length * scale)) for length in image.shape[-2:]]
+    resized = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
+    known = torch.cat([trimap == 0, trimap == 255], 1).to(image.dtype)
+    share = F.interpolate(known, size, mode="bilinear", align_corners=False, antialias=True)
+    coarse = torch.full_like(share[:, :1], 128)
+    coarse[share[:, :1] > 0.999] = 0
+    coarse[share[:, 1:] > 0.999] = 255
+    return resized, coarse.to(torch.uint8)

@@ -1,0 +1,65 @@
+"""Where and in what precision a network runs."""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+
+from lsa_engine.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "float32", "bfloat16")
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name; "auto" takes a CUDA GPU, then Apple's, then the processor.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, or the machine has no such device.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
+    kind = name.split(":")[0]
+    if kind not in available:
+        raise InputError(f"Got device {name!r}, expected one of {', '.join(DEVICES)}; choose one of these.")
+    if not available[kind]:
+        raise InputError(f"Got device {name!r}, which this machine does not have; use 'auto' or 'cpu'.")
+    return torch.device(name)
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """Return the precision of a name; "auto" takes bfloat16 where the device multiplies it faster than float32.
+
+    On a processor that is the case with AMX only: AVX-512 has bfloat16 products too, but measures slower than float32.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown.
+    """
+    if name not in DTYPES:
+        raise InputError(f"Got dtype {name!r}, expected one of {', '.join(DTYPES)}; choose one of these.")
+    if name == "auto":
+        fast = {
+            "cpu": lambda: bool(torch.cpu.get_capabilities().get("amx_bf16", False)),
+            "cuda": lambda: torch.cuda.get_device_capability(device)[0] >= 8,
+            "mps": lambda: False,
+        }
+        return torch.bfloat16 if fast[device.type]() else torch.float32
+    return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Return the peak memory in bytes: of the device on CUDA, of the process so far on a processor."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # Windows has no such module.
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)

@@ -1,0 +1,48 @@
+"""What a network is fed, in one place, so that it sees the same when it learns and when it works."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lsa_engine.errors import InputError
+from lsa_engine.foreground.fill import project_alpha, smooth_fill
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def normalise(image: Tensor) -> Tensor:
+    """Return an RGB image (N, 3, H, W) in [0, 1] less ImageNet's mean, over its standard deviation."""
+    mean = torch.tensor(IMAGENET_MEAN, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
+    std = torch.tensor(IMAGENET_STD, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
+    return (image - mean) / std
+
+
+def network_input(image: Tensor, trimap: Tensor, guidance: str) -> Tensor:
+    """Return the channels that a network with this guidance takes.
+
+    Parameters
+    ----------
+    image : Tensor
+        (N, 3, H, W), float32 in [0, 1].
+    trimap : Tensor
+        (N, 1, H, W), uint8 with 0 background, 128 unknown, 255 foreground.
+    guidance : {"none", "fills"}
+        "none": the normalised image and the trimap divided by 255 (unknown is 128/255, as in the published network),
+        the paper's 4 channels. "fills": behind them the known foreground colours filled smoothly into the rest, the
+        background colours likewise (both normalised), and the α of the pixel's colour between the two, 11 channels.
+
+    Returns
+    -------
+    Tensor
+        (N, 4 or 11, H, W) float32, channels-last.
+    """
+    channels = [normalise(image), trimap.to(torch.float32) / 255]
+    if guidance == "fills":
+        known = torch.cat([trimap == 255, trimap == 0])
+        foreground, background = smooth_fill(torch.cat([image, image]), known).chunk(2)
+        channels += [normalise(foreground), normalise(background), project_alpha(image, foreground, background)]
+    elif guidance != "none":
+        raise InputError(f"Got guidance {guidance!r}, expected 'none' or 'fills'; choose one of these.")
+    return torch.cat(channels, 1).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,94 @@
+"""What a matting run returns: the matte, the matte before refinement, and a report of what was done."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done, for a person and for a file's metadata.
+
+    Attributes
+    ----------
+    weights, weights_sha256, size : str
+        Name and hash of the weights, and the network's named size.
+    device, dtype : str
+        Where and in what precision the network ran.
+    method : {"none", "paper", "known"}
+        The refinement; "known" if nothing was unknown and no network ran.
+    tta : int
+        Number of augmented copies that were averaged; 0 without test-time augmentation.
+    image_shape : (int, int)
+        Height and width in pixels.
+    seconds : float
+        Wall time.
+    iterations, evaluations : int
+        Refinement steps, and passes of the decoder.
+    boundary : str or None
+        Rule by which ∂ was taken.
+    cost_before, cost_after : float or None
+        Refinement cost C1 + 0.1·C2 (§4.3) of the first and the last pass.
+    boundary_cost_before, boundary_cost_after : float or None
+        C1.
+    fidelity_cost_before, fidelity_cost_after : float or None
+        C2.
+    peak_memory_bytes : int or None
+        Peak memory: of the device on a GPU, of the whole process so far on a processor; None where it is not known.
+    versions : dict of str to str
+        Versions of the engine and of what it computes with.
+    notes : tuple of str
+        Sentences that a user should read.
+    """
+
+    weights: str
+    weights_sha256: str
+    size: str
+    device: str
+    dtype: str
+    method: str
+    tta: int
+    image_shape: tuple[int, int]
+    seconds: float
+    iterations: int = 0
+    evaluations: int = 0
+    boundary: str | None = None
+    cost_before: float | None = None
+    cost_after: float | None = None
+    boundary_cost_before: float | None = None
+    boundary_cost_after: float | None = None
+    fidelity_cost_before: float | None = None
+    fidelity_cost_after: float | None = None
+    peak_memory_bytes: int | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values that JSON can hold."""
+        values = asdict(self)
+        values["image_shape"] = list(self.image_shape)
+        values["notes"] = list(self.notes)
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class MatteResult:
+    """A matte.
+
+    Attributes
+    ----------
+    alpha : (H, W) float32
+        Opacity in [0, 1]; exactly 0 and 1 where the trimap is known.
+    initial_alpha : (H, W) float32
+        The matte before refinement; equal to `alpha` without one.
+    report : Report
+        What was done.
+    """
+
+    alpha: NDArray[np.float32]
+    initial_alpha: NDArray[np.float32]
+    report: Report

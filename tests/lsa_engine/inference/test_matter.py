@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import lsa_engine as lsa
+from lsa_engine.inference.preparation import network_input
+from lsa_engine.network import build_network
+from lsa_engine.weights.files import save_weights
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of the small network, as a file."""
+    torch.manual_seed(3)
+    path = tmp_path_factory.mktemp("random") / "random.safetensors"
+    save_weights(path, build_network("lsanet-lite").state_dict(), {"size": "lsanet-lite", "name": "random"})
+    return path
+
+
+@pytest.fixture
+def matter(weights: Path) -> lsa.Matter:
+    return lsa.Matter(weights, device="cpu", dtype="float32")
+
+
+def test_the_matte_is_the_networks_output_clamped_with_the_known_pixels_put_back(weights, matter, scene):
+    network = build_network("lsanet-lite")
+    state = lsa_state(weights)
+    network.load_state_dict(state, strict=False)
+    network.eval()
+    image = torch.from_numpy(scene.image).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        raw = network(network_input(image, torch.from_numpy(scene.trimap)[None, None], "fills"))[0, 0].numpy()
+    expected = np.where(scene.trimap == 255, 1, np.where(scene.trimap == 0, 0, raw.clip(0, 1)))
+    matter.set_image(scene.image)
+    matter.set_trimap(scene.trimap)
+    result = matter.predict()
+    assert result.alpha.dtype == np.float32
+    np.testing.assert_allclose(result.alpha, expected, atol=2e-4)
+    assert raw[scene.trimap == 128].std() > 0.01
+
+
+def lsa_state(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def test_image_and_trimap_can_come_in_either_order_and_be_replaced(matter, scene):
+    matter.set_trimap(scene.trimap)
+    matter.set_image(scene.image)
+    first = matter.predict().alpha
+    wider = scene.trimap.copy()
+    wider[scene.alpha < 1] = 128
+    wider[:4] = 0
+    matter.set_trimap(wider)
+    second = matter.predict().alpha
+    assert not np.array_equal(first, second)
+    matter.set_trimap(scene.trimap)
+    np.testing.assert_array_equal(matter.predict().alpha, first)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (2, 9), (33, 65), (47, 31), (128, 96)])
+def test_any_size_of_at_least_two_pixels_works(matter, shape):
+    rng = np.random.default_rng(1)
+    trimap = np.full(shape, 128, np.uint8)
+    trimap[0, 0], trimap[-1, -1] = 255, 0
+    matter.set_image(rng.random((*shape, 3), np.float32))
+    matter.set_trimap(trimap)
+    alpha = matter.predict().alpha
+    assert alpha.shape == shape
+    assert alpha[0, 0] == 1
+    assert alpha[-1, -1] == 0
+    assert np.isfinite(alpha).all()
+
+
+def test_a_large_image_whose_head_runs_in_strips_gives_the_same_matte(matter, scene, monkeypatch):
+    matter.set_image(scene.image)
+    matter.set_trimap(scene.trimap)
+    whole = matter.predict().alpha
+    monkeypatch.setattr("lsa_engine.inference.matter._STRIP_PIXELS", 16 * 64)
+    np.testing.assert_allclose(matter.predict().alpha, whole, atol=1e-6)
+
+
+def test_a_trimap_with_nothing_unknown_is_answered_with_its_known_values(matter, scene):
+    trimap = np.where(scene.alpha > 0.5, 255, 0).astype(np.uint8)
+    matter.set_image(scene.image)
+    matter.set_trimap(trimap)
+    for result in (matter.predict(), matter.refine()):
+        np.testing.assert_array_equal(result.alpha, trimap / 255)
+        assert result.report.method == "known"
+        assert "nothing unknown" in result.report.notes[0]
+
+
+@pytest.mark.parametrize("missing", [255, 0])
+def test_a_trimap_without_foreground_or_background_is_refused(matter, scene, missing):
+    trimap = scene.trimap.copy()
+    trimap[trimap == missing] = 128
+    matter.set_image(scene.image)
+    matter.set_trimap(trimap)
+    with pytest.raises(lsa.TrimapError, match="foreground" if missing == 255 else "background"):
+        matter.predict()
+
+
+def test_image_and_trimap_of_different_size_are_refused_with_both_sizes(matter, scene):
+    matter.set_image(scene.image)
+    matter.set_trimap(scene.trimap[:, :40])
+    with pytest.raises(lsa.InputError, match=r"48 × 64 .* 48 × 40"):
+        matter.predict()
+
+
+def test_asking_before_image_or_trimap_are_there_says_which_is_missing(matter, scene):
+    with pytest.raises(lsa.InputError, match="set_image"):
+        matter.predict()
+    matter.set_image(scene.image)
+    with pytest.raises(lsa.InputError, match="set_trimap"):
+        matter.refine()
+
+
+def test_a_closed_matter_says_so(matter, scene):
+    matter.close()
+    matter.set_image(scene.image)
+    matter.set_trimap(scene.trimap)
+    with pytest.raises(lsa.InputError, match="closed"):
+        matter.predict()
+
+
+def test_progress_rises_to_the_end_and_a_cancelled_run_raises(matter, scene):
+    matter.set_image(scene.image)
+    matter.set_trimap(scene.trimap)
+    seen: list[lsa.Progress] = []
+    matter.predict(progress=seen.append)
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
+    assert seen[-1].fraction == 1
+    token = lsa.CancelToken()
+
+    def cancel_halfway(progress: lsa.Progress) -> None:
+        if progress.fraction > 0.5:
+            token.cancel()
+
+    with pytest.raises(lsa.Cancelled):
+        matter.predict(progress=cancel_halfway, cancel=token)
+    assert matter.predict().alpha.shape == scene.trimap.shape
+
+
+def test_two_matters_in_two_threads_do_not_mix(weights, scene):
+    images = [scene.image, scene.image[::-1].copy()]
+    trimaps = [scene.trimap, scene.trimap[::-1].copy()]
+    alone = [lsa.matte(i, t, weights=weights).alpha for i, t in zip(images, trimaps, strict=True)]
+    together: list[np.ndarray | None] = [None, None]
+
+    def work(k: int) -> None:
+        together[k] = lsa.matte(images[k], trimaps[k], weights=weights).alpha
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for k in range(2):
+        np.testing.assert_allclose(together[k], alone[k], atol=1e-6)
+
+
+def test_bfloat16_stays_near_float32(weights, scene):
+    exact = lsa.matte(scene.image, scene.trimap, weights=weights, device="cpu", dtype="float32")
+    rough = lsa.matte(scene.image, scene.trimap, weights=weights, device="cpu", dtype="bfloat16")
+    assert rough.report.dtype == "bfloat16"
+    assert np.abs(exact.alpha - rough.alpha).mean() < 0.02
+
+
+def test_the_report_names_what_was_done_and_fits_into_json(matter, scene):
+    import json
+
+    matter.set_image(scene.image)
+    matter.set_trimap(scene.trimap)
+    report = json.loads(json.dumps(matter.predict().report.to_dict()))
+    assert report["weights"] == "random"
+    assert len(report["weights_sha256"]) == 64
+    assert report["device"] == "cpu"
+    assert report["image_shape"] == [48, 64]
+    assert report["seconds"] > 0
+    assert report["versions"]["torch"] == torch.__version__
+
+
+def test_encoder_weights_alone_are_refused(tmp_path, scene):
+    path = tmp_path / "encoder.safetensors"
+    state = {f"encoder.{k}": v for k, v in build_network("lsanet-lite").encoder.state_dict().items()}
+    save_weights(path, state, {"size": "lsanet-lite", "kind": "encoder"})
+    with pytest.raises(lsa.WeightsError, match="encoder alone"):
+        lsa.Matter(path)
+
+
+@pytest.mark.parametrize(("option", "value"), [("device", "tpu"), ("dtype", "float8")])
+def test_unknown_devices_and_precisions_are_refused(weights, option, value):
+    with pytest.raises(lsa.InputError, match=value):
+        lsa.Matter(weights, **{option: value})
+
+
+def test_refinement_and_augmentation_together_are_refused(weights, scene):
+    with pytest.raises(lsa.InputError, match="together"):
+        lsa.matte(scene.image, scene.trimap, weights=weights, refinement=lsa.Refinement(), tta=8)
+
+
+def test_gray_and_sixteen_bit_images_mean_the_same_as_float(weights, scene):
+    gray = scene.image.mean(-1)
+    sixteen = np.round(gray * 65535).astype(np.uint16)
+    expected = lsa.matte(np.repeat(gray[..., None], 3, -1), scene.trimap, weights=weights).alpha
+    np.testing.assert_allclose(lsa.matte(sixteen, scene.trimap, weights=weights).alpha, expected, atol=1e-3)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lsa_engine.errors import Cancelled, InputError
+from lsa_engine.inference.refinement import Refinement, RefinementCost, descend
+from lsa_engine.network import build_network
+from lsa_engine.progress import CancelToken, Steps
+from lsa_engine.trimap import Trimap
+
+
+def literal_cost(alpha: np.ndarray, initial: np.ndarray, trimap: np.ndarray) -> tuple[float, float]:
+    """C1 and C2 of section 4.3 by loops over pixels, with the paper's ∂."""
+    height, width = trimap.shape
+
+    def on_boundary(r: int, c: int, value: int) -> bool:
+        around = [(r, c), (r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1)]
+        inside = [trimap[y, x] == value for y, x in around if 0 <= y < height and 0 <= x < width]
+        return any(inside) and not all(inside)
+
+    squares, count = 0.0, 0
+    differences = []
+    for r in range(height):
+        for c in range(width):
+            if on_boundary(r, c, 0):
+                squares += alpha[r, c] ** 2
+                count += 1
+            if on_boundary(r, c, 255):
+                squares += (1 - alpha[r, c]) ** 2
+                count += 1
+            if trimap[r, c] == 128:
+                differences.append(abs(alpha[r, c] - initial[r, c]))
+    return squares / count, float(np.mean(differences)) ** 2
+
+
+def test_the_cost_is_the_papers_pixel_by_pixel(scene):
+    rng = np.random.default_rng(5)
+    alpha = rng.random(scene.trimap.shape, np.float32)
+    initial = rng.random(scene.trimap.shape, np.float32)
+    cost = RefinementCost(Trimap(scene.trimap), torch.from_numpy(initial)[None, None], "paper", 0.1)
+    total, boundary, fidelity = (float(part) for part in cost.parts(torch.from_numpy(alpha)[None, None]))
+    expected = literal_cost(alpha, initial, scene.trimap)
+    assert boundary == pytest.approx(expected[0], rel=1e-5)
+    assert fidelity == pytest.approx(expected[1], rel=1e-5)
+    assert total == pytest.approx(expected[0] + 0.1 * expected[1], rel=1e-5)
+
+
+def test_an_output_beyond_zero_and_one_costs_nothing_at_the_border(scene):
+    trimap = Trimap(scene.trimap)
+    output = torch.from_numpy(np.where(scene.alpha > 0.5, 1.5, -0.5).astype(np.float32))[None, None]
+    background, foreground = trimap.boundaries("released")
+    assert (scene.alpha[background] < 0.5).all()
+    assert (scene.alpha[foreground] > 0.5).all()
+    cost = RefinementCost(trimap, output, "released", 0.0)
+    assert float(cost.parts(output)[1]) == 0
+
+
+def refined(scene, settings: Refinement, cancel: CancelToken | None = None):
+    torch.manual_seed(0)
+    network = build_network("lsanet-lite").eval().requires_grad_(False)
+    inputs = torch.rand(1, 11, 48, 64)
+    with torch.no_grad():
+        features = network.encode(inputs)
+        initial = network.decode(inputs, features)
+    steps = Steps("refining", settings.iterations, cancel=cancel)
+    trimap = Trimap(scene.trimap)
+    shapes = network.refinement_shapes()
+    return descend(lambda t: network.decode(inputs, features, t), shapes, trimap, initial, settings, steps), initial
+
+
+def test_one_iteration_returns_the_untouched_matte(scene):
+    result, initial = refined(scene, Refinement(iterations=1))
+    torch.testing.assert_close(result.output, initial)
+    assert result.before == result.after
+    assert result.after.fidelity < 1
+
+
+def test_descent_lowers_the_cost_and_every_update_is_a_plain_gradient_step(scene):
+    two, _ = refined(scene, Refinement(iterations=2, learning_rate=0.5))
+    many, _ = refined(scene, Refinement(iterations=12, learning_rate=0.5))
+    assert two.after.total < two.before.total
+    assert many.after.total < two.after.total
+    assert many.evaluations == 12
+
+    # The second pass by hand, from finite differences of the cost along the gradient's direction.
+    torch.manual_seed(0)
+    network = build_network("lsanet-lite").eval().requires_grad_(False)
+    inputs = torch.rand(1, 11, 48, 64)
+    features = network.encode(inputs)
+    initial = network.decode(inputs, features)
+    cost = RefinementCost(Trimap(scene.trimap), initial, "paper", 0.1)
+    tensors = {
+        stage: (torch.zeros(1, *shape, requires_grad=True), torch.zeros(1, *shape, requires_grad=True))
+        for stage, shape in network.refinement_shapes().items()
+    }
+    cost.parts(network.decode(inputs, features, tensors))[0].backward()
+    moved = {
+        stage: tuple((t - 0.5 * t.grad).detach() for t in pair)  # type: ignore[operator]
+        for stage, pair in tensors.items()
+    }
+    torch.testing.assert_close(network.decode(inputs, features, moved), two.output, atol=1e-5, rtol=1e-4)
+
+
+def test_a_cancelled_refinement_raises(scene):
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        refined(scene, Refinement(iterations=5), token)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"method": "magic"},
+        {"boundary": "both"},
+        {"iterations": 0},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"fidelity_weight": -1.0},
+    ],
+)
+def test_settings_out_of_range_are_refused_when_they_are_made(values):
+    with pytest.raises(InputError, match="Got"):
+        Refinement(**values)
