@@ -1,0 +1,261 @@
+"""Procedural examples: a drawn matte, colours from photographs, a camera's faults, a trimap as a user makes it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+from scipy import ndimage
+
+from lsa_engine.training.mattes import KINDS, Generator, Matte, enlarge, smooth_noise, sprite
+from lsa_engine.trimap import BACKGROUND, FOREGROUND, UNKNOWN
+
+Colours = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+_KIND_WEIGHTS = {
+    "blob": 1.0,
+    "sharp": 1.0,
+    "motion": 0.6,
+    "hair": 3.5,
+    "fibres": 0.8,
+    "foliage": 1.2,
+    "net": 0.9,
+    "smoke": 0.7,
+    "glass": 0.7,
+    "sprite": 2.2,
+}
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training example: image (H, W, 3), alpha (H, W) and trimap (H, W), all uint8."""
+
+    image: Bytes
+    alpha: Bytes
+    trimap: Bytes
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a phase of training may ask for beyond the plain series.
+
+    Attributes
+    ----------
+    parts : float
+        Share of examples whose foreground has a second part with colours of its own, drawn as a matte inside the first.
+    wide_share : float
+        Share of trimaps with a wide unknown band.
+    wide_reach : float
+        Largest distance of a wide trimap's dilation in pixels; the others reach 24 at most (§5).
+    """
+
+    parts: float = 0.0
+    wide_share: float = 0.2
+    wide_reach: float = 60.0
+
+
+PLAIN = Style()
+
+
+class ProceduralComposites:
+    """Draw training examples without end, each from its own number, so that any of them can be drawn again.
+
+    Parameters
+    ----------
+    photos : sequence of (H, W, 3) uint8
+        Photographs whose colours fill foregrounds and backgrounds.
+    sprites : sequence of (H, W) uint8
+        Real soft mattes; may be empty.
+    seed : int
+        Seed of the whole series.
+    """
+
+    def __init__(self, photos: Sequence[Bytes], sprites: Sequence[Bytes], seed: int) -> None:
+        self._photos = photos
+        self._sprites = sprites
+        self._seed = seed
+        kinds = [kind for kind in _KIND_WEIGHTS if kind != "sprite" or len(sprites) > 0]
+        weights = np.array([_KIND_WEIGHTS[kind] for kind in kinds])
+        self._kinds = kinds
+        self._shares = weights / weights.sum()
+
+    def draw(self, number: int, size: int, style: Style = PLAIN) -> Example:
+        """Return example `number` of the series at `size` × `size` pixels."""
+        rng = np.random.default_rng((self._seed, number))
+        for _ in range(4):
+            alpha = self._matte(rng, size)
+            trimap = draw_trimap(rng, alpha, style)
+            known = min(float((trimap == FOREGROUND).mean()), float((trimap == BACKGROUND).mean()))
+            if known > 0.01 and (trimap == UNKNOWN).mean() > 0.01:
+                break
+        foreground, background = self._layers(rng, size)
+        if style.parts > 0:
+            foreground = self._with_second_part(number, foreground, size, style.parts)
+        image = photograph(rng, foreground, background, alpha)
+        return Example(image, np.round(alpha * 255).astype(np.uint8), trimap)
+
+    def _matte(self, rng: Generator, size: int) -> Matte:
+        alpha = self._one_matte(rng, size)
+        draw = rng.random()
+        if draw < 0.2:
+            alpha = 1 - (1 - alpha) * (1 - self._one_matte(rng, size))
+        elif draw < 0.28:
+            alpha = alpha * (1 - self._one_matte(rng, size))
+        alpha = np.clip(alpha, 0, 1)
+        if rng.random() < 0.3:
+            gamma = rng.uniform(0.5, 1.0) if rng.random() < 0.5 else rng.uniform(1.0, 2.0)
+            alpha = alpha**gamma if rng.random() < 0.5 else 1 - (1 - alpha) ** gamma
+        # Less than half a step of 8 bits is nothing: it must not widen the unknown region.
+        alpha[alpha < 1.5 / 255] = 0
+        alpha[alpha > 253.5 / 255] = 1
+        return alpha.astype(np.float32)
+
+    def _one_matte(self, rng: Generator, size: int) -> Matte:
+        kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
+        return sprite(rng, size, self._sprites) if kind == "sprite" else KINDS[kind](rng, size)
+
+    def _layers(self, rng: Generator, size: int) -> tuple[Colours, Colours]:
+        first = self._photos[int(rng.integers(len(self._photos)))]
+        second = first if rng.random() < 0.15 else self._photos[int(rng.integers(len(self._photos)))]
+        foreground = foreground_colours(rng, first, size)
+        background = background_colours(rng, second, size)
+        if rng.random() < 0.2:
+            # Colours that nearly meet are where the colour line says least.
+            pull = rng.uniform(0.3, 0.9)
+            foreground += pull * (background.mean((0, 1)) - foreground.mean((0, 1)))
+        if rng.random() < 0.3:
+            # Colour augmentation (section 4.2), one weight a channel.
+            weights = rng.uniform(0, 1, 3).astype(np.float32)
+            foreground = weights * foreground + (1 - weights) * rng.uniform(0, 1, 3).astype(np.float32)
+        if rng.random() < 0.15:
+            foreground = 1 - foreground
+        if rng.random() < 0.2:
+            foreground = foreground[..., rng.permutation(3)]
+        return np.clip(foreground, 0, 1), np.clip(background, 0, 1)
+
+    def _with_second_part(self, number: int, foreground: Colours, size: int, share: float) -> Colours:
+        """Return a foreground that may have a second part; drawn apart, so that the rest stays the same."""
+        rng = np.random.default_rng((self._seed, number, 1))
+        if rng.random() >= share:
+            return foreground
+        part = self._one_matte(rng, size)[..., None]
+        photo = self._photos[int(rng.integers(len(self._photos)))]
+        return np.clip(part * foreground_colours(rng, photo, size) + (1 - part) * foreground, 0, 1).astype(np.float32)
+
+
+def photo_crop(rng: Generator, photo: Bytes, size: int, closest: float = 0.3, sigma: float = 0.0) -> Colours:
+    """Return a random part of a photograph, (size, size, 3) in [0, 1], mirrored at random, blurred by `sigma`."""
+    height, width = photo.shape[:2]
+    side = min(height, width) * np.exp(rng.uniform(np.log(closest), 0))
+    left, top = rng.uniform(0, width - side), rng.uniform(0, height - side)
+    crop = Image.fromarray(photo).resize((size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
+    if sigma > 0:
+        crop = crop.filter(ImageFilter.GaussianBlur(sigma))
+    colours: Colours = np.asarray(crop, np.float32) / np.float32(255)
+    if rng.random() < 0.5:
+        colours = colours[:, ::-1]
+    if rng.random() < 0.25:
+        colours = np.swapaxes(colours, 0, 1)
+    return colours
+
+
+def patches(rng: Generator, size: int) -> Colours:
+    """Return stripes, blocks or a flag of two to five strong colours."""
+    colours = rng.uniform(0, 1, (int(rng.integers(2, 6)), 3)).astype(np.float32)
+    cells = int(rng.integers(2, 9))
+    field = smooth_noise(rng, size, cells)
+    if rng.random() < 0.5:
+        yy, xx = np.mgrid[:size, :size].astype(np.float32) / size
+        angle = rng.uniform(0, np.pi)
+        field = cells * (xx * np.cos(angle) + yy * np.sin(angle)) + rng.uniform(0, 0.5) * field
+        index = np.floor(field).astype(int) % len(colours)
+    else:
+        index = np.clip(((field + 2) / 4 * len(colours)).astype(int), 0, len(colours) - 1)
+    return colours[index]
+
+
+def foreground_colours(rng: Generator, photo: Bytes, size: int) -> Colours:
+    """Return colours of a thing: a photograph sharp or soft, a shaded plain colour, or strong patches."""
+    draw = rng.random()
+    if draw < 0.4:
+        colours = photo_crop(rng, photo, size)
+    elif draw < 0.65:
+        colours = photo_crop(rng, photo, size, 0.1, rng.uniform(2, 16))
+    elif draw < 0.88:
+        part = photo_crop(rng, photo, size, 0.1, rng.uniform(1, 6))
+        colours = part.mean((0, 1)) + rng.uniform(0.05, 0.6) * (part - part.mean((0, 1)))
+    else:
+        colours = 0.8 * patches(rng, size) + 0.2 * photo_crop(rng, photo, size)
+    if rng.random() < 0.6:
+        # Light falls unevenly on a body, and finer than that on hair.
+        shade = smooth_noise(rng, size, int(rng.integers(2, 6)))
+        if rng.random() < 0.4:
+            shade = shade + 0.6 * smooth_noise(rng, size, int(rng.integers(30, 100)))
+        colours = colours * np.exp(rng.uniform(0.05, 0.35) * shade)[..., None]
+    return colours.astype(np.float32)
+
+
+def background_colours(rng: Generator, photo: Bytes, size: int) -> Colours:
+    """Return colours of what lies behind: a photograph, often out of focus, or a wall with a gradient."""
+    draw = rng.random()
+    if draw < 0.12:
+        base = rng.uniform(0, 1, 3).astype(np.float32)
+        slope = rng.normal(0, 0.12, (3, 3, 3)).astype(np.float32)
+        return np.stack([enlarge(base[c] + slope[..., c], size) for c in range(3)], -1)
+    sigma = float(np.exp(rng.uniform(np.log(0.8), np.log(14)))) if draw < 0.6 else 0.0
+    return photo_crop(rng, photo, size, sigma=sigma)
+
+
+def photograph(rng: Generator, foreground: Colours, background: Colours, alpha: Matte) -> Bytes:
+    """Return the composite (eq. 1) as a camera delivers it, uint8 (H, W, 3): gamma, noise, sharpening, JPEG."""
+    a = alpha[..., None]
+    if rng.random() < 0.15:
+        gamma = np.float32(rng.uniform(1.4, 2.2))
+        image = (a * foreground**gamma + (1 - a) * background**gamma) ** (1 / gamma)
+    else:
+        image = a * foreground + (1 - a) * background
+    if rng.random() < 0.3:
+        image = image * rng.uniform(0.6, 1.25) + rng.uniform(-0.08, 0.08)
+    if rng.random() < 0.6:
+        noise = rng.standard_normal(image.shape, dtype=np.float32)
+        if rng.random() < 0.5:
+            # Demosaicing ties neighbouring pixels.
+            noise = 0.5 * (noise + np.roll(noise, 1, 0) + np.roll(noise, 1, 1) + np.roll(noise, (1, 1), (0, 1)))
+        image = image + np.exp(rng.uniform(np.log(0.002), np.log(0.035))) * noise
+    pixels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    if rng.random() < 0.2:
+        sharpening = ImageFilter.UnsharpMask(rng.uniform(0.6, 1.5), int(rng.integers(20, 90)), 0)
+        pixels = np.array(Image.fromarray(pixels).filter(sharpening))
+    if rng.random() < 0.4:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=int(rng.integers(55, 98)))
+        pixels = np.array(Image.open(buffer))
+    return pixels
+
+
+def draw_trimap(rng: Generator, alpha: Matte, style: Style = PLAIN) -> Bytes:
+    """Return a trimap (H, W) uint8: {α > 0} and {α < 1} dilated by independent distances (§5), evenly or carelessly."""
+    size = alpha.shape[0]
+    widest = style.wide_reach if rng.random() < style.wide_share else 24.0
+    values = np.full(alpha.shape, UNKNOWN, np.uint8)
+    careless = rng.random() < 0.5
+    for solid, value in ((alpha >= 1, FOREGROUND), (alpha <= 0, BACKGROUND)):
+        reach: Matte | float = float(np.exp(rng.uniform(np.log(1.5), np.log(widest))))
+        if careless:
+            reach = reach * np.exp(0.5 * smooth_noise(rng, size, int(rng.integers(3, 9))))
+        values[solid & (enlarge(_half_size_distance(solid), size) > reach)] = value
+    return values
+
+
+def _half_size_distance(solid: NDArray[np.bool_]) -> Colours:
+    """Return the Euclidean distance to the nearest pixel outside `solid`, in its pixels, on a grid of half its size."""
+    rows, columns = solid.shape[0] // 2, solid.shape[1] // 2
+    blocks = solid[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).all((1, 3))
+    if blocks.all():
+        return np.full(blocks.shape, 2 * (rows + columns), np.float32)
+    return 2 * ndimage.distance_transform_edt(blocks).astype(np.float32)

@@ -1,0 +1,93 @@
+"""Training examples: drawn from their numbers alone, with a trimap that never claims to know a soft pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lsa_engine.training.composites import Example, ProceduralComposites, draw_trimap
+from lsa_engine.training.mattes import KINDS
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[np.ndarray]:
+    rng = np.random.default_rng(8)
+    return [rng.integers(0, 256, (60 + 20 * index, 90, 3), dtype=np.uint8) for index in range(3)]
+
+
+@pytest.fixture(scope="module")
+def sprites() -> list[np.ndarray]:
+    rows, columns = np.mgrid[:40, :60]
+    return [np.clip(300 - 12 * np.hypot(rows - 20, columns - 30), 0, 255).astype(np.uint8)]
+
+
+@pytest.fixture(scope="module")
+def composites(photos: list[np.ndarray], sprites: list[np.ndarray]) -> ProceduralComposites:
+    return ProceduralComposites(photos, sprites, seed=4)
+
+
+@pytest.fixture(scope="module")
+def examples(composites: ProceduralComposites) -> list[Example]:
+    return [composites.draw(number, 64) for number in range(40)]
+
+
+def test_examples_are_bytes_of_the_asked_size(examples: list[Example]) -> None:
+    for example in examples:
+        assert example.image.shape == (64, 64, 3)
+        assert example.alpha.shape == example.trimap.shape == (64, 64)
+        assert example.image.dtype == example.alpha.dtype == example.trimap.dtype == np.uint8
+        assert set(np.unique(example.trimap)) <= {0, 128, 255}
+
+
+def test_a_number_gives_the_same_example_each_time(
+    composites: ProceduralComposites, photos: list[np.ndarray], sprites: list[np.ndarray]
+) -> None:
+    again = ProceduralComposites(photos, sprites, seed=4)
+    for number in (0, 7, 123_456):
+        first, second = composites.draw(number, 48), again.draw(number, 48)
+        np.testing.assert_array_equal(first.image, second.image)
+        np.testing.assert_array_equal(first.alpha, second.alpha)
+        np.testing.assert_array_equal(first.trimap, second.trimap)
+
+
+def test_another_number_or_another_seed_gives_another_example(
+    composites: ProceduralComposites, photos: list[np.ndarray], sprites: list[np.ndarray]
+) -> None:
+    first = composites.draw(1, 48)
+    assert np.any(first.image != composites.draw(2, 48).image)
+    assert np.any(first.image != ProceduralComposites(photos, sprites, seed=5).draw(1, 48).image)
+
+
+def test_a_trimap_never_marks_a_soft_pixel_as_known(examples: list[Example]) -> None:
+    for example in examples:
+        assert np.all(example.alpha[example.trimap == 255] == 255)
+        assert np.all(example.alpha[example.trimap == 0] == 0)
+
+
+def test_nearly_every_example_has_foreground_background_and_something_to_learn(examples: list[Example]) -> None:
+    complete = [set(np.unique(example.trimap)) == {0, 128, 255} for example in examples]
+    assert np.mean(complete) > 0.85
+    soft = [((example.alpha > 5) & (example.alpha < 250)).any() for example in examples]
+    assert np.mean(soft) > 0.95
+
+
+def test_a_series_without_sprites_draws_the_other_kinds(photos: list[np.ndarray]) -> None:
+    composites = ProceduralComposites(photos, [], seed=0)
+    assert all(composites.draw(number, 32).alpha.any() for number in range(10))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_trimaps_widen_the_soft_region_of_every_kind(kind: str) -> None:
+    for number in range(4):
+        alpha = KINDS[kind](np.random.default_rng((1, number)), 61).astype(np.float32)
+        trimap = draw_trimap(np.random.default_rng((2, number)), alpha)
+        unknown = trimap == 128
+        assert np.all(unknown[(alpha > 0) & (alpha < 1)])
+        assert np.all(alpha[trimap == 255] == 1)
+        assert np.all(alpha[trimap == 0] == 0)
+
+
+def test_a_matte_that_is_solid_everywhere_is_known_everywhere() -> None:
+    for value, known in ((1.0, 255), (0.0, 0)):
+        trimap = draw_trimap(np.random.default_rng(0), np.full((32, 32), value, np.float32))
+        assert np.unique(trimap).tolist() == [known]
