@@ -1,0 +1,78 @@
+"""Options that several subcommands share, and what the engine makes of them."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lsa_engine.inference.refinement import Refinement
+
+# Option on the command line → field of Refinement. Defaults are the engine's, so they are not repeated here.
+_REFINEMENT_FIELDS = {
+    "--boundary": "boundary",
+    "--iterations": "iterations",
+    "--learning-rate": "learning_rate",
+    "--fidelity-weight": "fidelity_weight",
+}
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add which weights run where: ``--weights``, ``--device``, ``--dtype``."""
+    group = parser.add_argument_group("network")
+    group.add_argument(
+        "--weights", default="lsa-lite", metavar="NAME|FILE", help="a name that `lsa info` lists, or a file (lsa-lite)"
+    )
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+    group.add_argument(
+        "--dtype", default="auto", choices=("auto", "float32", "bfloat16"), help="precision of the computation (auto)"
+    )
+
+
+def add_method_options(parser: argparse.ArgumentParser) -> None:
+    """Add how the matte is made: test-time augmentation and backpropagating refinement."""
+    group = parser.add_argument_group("method")
+    group.add_argument(
+        "--tta",
+        type=int,
+        default=0,
+        choices=(0, 8, 24),
+        help="average over 8 or 24 rotated, mirrored, scaled images (0)",
+    )
+    group.add_argument(
+        "--refine", default="none", choices=("none", "paper"), help="backpropagating refinement, section 4.3 (none)"
+    )
+    group.add_argument(
+        "--boundary", choices=("paper", "released"), help="with --refine: where the matte must obey the trimap (paper)"
+    )
+    group.add_argument("--iterations", type=int, metavar="N", help="with --refine: number of steps (100)")
+    group.add_argument("--learning-rate", type=float, metavar="RATE", help="with --refine: step size (20)")
+    group.add_argument(
+        "--fidelity-weight", type=float, metavar="WEIGHT", help="with --refine: pull towards the first matte (0.1)"
+    )
+
+
+def refinement(options: argparse.Namespace) -> Refinement | None:
+    """Return the refinement that the options ask for, None for none.
+
+    Raises
+    ------
+    SystemExit
+        If a refinement's option is given without ``--refine``, or ``--tta`` beside it.
+    InputError
+        If a value is out of range.
+    """
+    given: dict[str, Any] = {
+        field: getattr(options, field) for field in _REFINEMENT_FIELDS.values() if getattr(options, field) is not None
+    }
+    if options.refine == "none":
+        for option, field in _REFINEMENT_FIELDS.items():
+            if field in given:
+                options.fail(f"{option} was given, but nothing is refined: add --refine paper or leave it away")
+        return None
+    if options.tta:
+        options.fail("--tta and --refine were given together: drop one of them")
+
+    from lsa_engine.inference.refinement import Refinement
+
+    return Refinement(method=options.refine, **given)
