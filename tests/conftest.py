@@ -7,6 +7,8 @@ import os
 # Before numpy or torch is loaded: tests must not depend on, or fight over, the number of cores.
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_variable, "2")
+# On a busy machine, threads that spin while they wait take the core that the other one needs.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import random
 import sys

@@ -37,7 +37,10 @@ def smooth_fill(colours: Tensor, known: Tensor) -> Tensor:
         # The loops release the interpreter lock, so the images of a batch are filled side by side.
         with ThreadPoolExecutor(max(1, min(len(colours), torch.get_num_threads()))) as pool:
             filled = pool.map(_fill_on_processor, colours.detach().numpy(), known[:, 0].numpy())
-            return torch.from_numpy(np.stack(list(filled)))
+            result = torch.empty(colours.shape)
+            for plane, target in zip(filled, result.numpy(), strict=True):
+                target[...] = plane
+            return result
     return _fill_in_torch(colours, known)
 
 

@@ -45,12 +45,18 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
         raise InputError(f"Got dtype {name!r}, expected one of {', '.join(DTYPES)}; choose one of these.")
     if name == "auto":
         fast = {
-            "cpu": lambda: bool(torch.cpu.get_capabilities().get("amx_bf16", False)),
+            "cpu": _has_amx,
             "cuda": lambda: torch.cuda.get_device_capability(device)[0] >= 8,
             "mps": lambda: False,
         }
         return torch.bfloat16 if fast[device.type]() else torch.float32
     return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+def _has_amx() -> bool:
+    # Older versions of torch cannot tell; float32 is right everywhere.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("amx_bf16", False))
 
 
 def peak_memory(device: torch.device) -> int | None:

@@ -253,7 +253,7 @@ class Matter:
         with self._precision():
             inputs = network_input(images, trimaps, network.size.guidance)
             rows = max(16, _STRIP_PIXELS // (images.shape[0] * images.shape[-1]))
-            return network.decode(inputs, network.encode(inputs), head_rows=rows)
+            return network.decode(inputs, network.encode(inputs), rows=rows)
 
     def _known_result(self, trimap: Trimap, start: float) -> MatteResult:
         alpha = np.where(trimap.foreground, np.float32(1), np.float32(0))

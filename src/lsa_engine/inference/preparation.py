@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lsa_engine.errors import InputError
 from lsa_engine.foreground.fill import project_alpha, smooth_fill
+from lsa_engine.network.lsanet import GUIDANCE_CHANNELS
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -38,11 +39,23 @@ def network_input(image: Tensor, trimap: Tensor, guidance: str) -> Tensor:
     Tensor
         (N, 4 or 11, H, W) float32, channels-last.
     """
-    channels = [normalise(image), trimap.to(torch.float32) / 255]
+    if guidance not in GUIDANCE_CHANNELS:
+        raise InputError(
+            f"Got guidance {guidance!r}, expected one of {', '.join(GUIDANCE_CHANNELS)}; choose one of these."
+        )
+    batch, _, height, width = image.shape
+    # Filled part by part: a large image is not held several times over.
+    channels = torch.empty(
+        (batch, GUIDANCE_CHANNELS[guidance], height, width),
+        device=image.device,
+        memory_format=torch.channels_last,
+    )
+    channels[:, :3] = normalise(image)
+    channels[:, 3:4] = trimap.to(torch.float32) / 255
     if guidance == "fills":
-        known = torch.cat([trimap == 255, trimap == 0])
-        foreground, background = smooth_fill(torch.cat([image, image]), known).chunk(2)
-        channels += [normalise(foreground), normalise(background), project_alpha(image, foreground, background)]
-    elif guidance != "none":
-        raise InputError(f"Got guidance {guidance!r}, expected 'none' or 'fills'; choose one of these.")
-    return torch.cat(channels, 1).contiguous(memory_format=torch.channels_last)
+        twice = image.expand(2, -1, -1, -1) if batch == 1 else torch.cat([image, image])
+        foreground, background = smooth_fill(twice, torch.cat([trimap == 255, trimap == 0])).chunk(2)
+        channels[:, 4:7] = normalise(foreground)
+        channels[:, 7:10] = normalise(background)
+        channels[:, 10:] = project_alpha(image, foreground, background)
+    return channels

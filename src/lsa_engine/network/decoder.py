@@ -23,7 +23,22 @@ class DecoderStage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the gated features of x (N, C, H, W)."""
-        x = torch.relu_(self.norm(self.conv(x)))
+        return self._gate(torch.relu_(self.norm(self.conv(x))))
+
+    def in_strips(self, skip: Tensor, x: Tensor, rows: int) -> Tensor:
+        """Return the same as for a skip (N, C, H, W) with `x`, half its size, behind it, joining few rows at a time."""
+        height, width = skip.shape[-2:]
+        rows += rows % 2
+        strips = []
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            start, stop = max(0, top - 2), min(height, bottom + 2)
+            doubled = F.interpolate(x[..., start // 2 : (stop + 1) // 2, :], scale_factor=2.0, mode="nearest")
+            joined = torch.cat([skip[..., start:stop, :], doubled[..., : stop - start, :width]], 1)
+            strips.append(self.norm(self.conv(joined))[..., top - start : bottom - start, :])
+        return self._gate(torch.relu_(torch.cat(strips, -2)))
+
+    def _gate(self, x: Tensor) -> Tensor:
         return x * F.hardsigmoid(self.fc(x.mean((2, 3), keepdim=True)))
 
 
@@ -69,13 +84,17 @@ class Decoder(nn.Module):
             previous = width
         self.stages = nn.ModuleDict(stages)
 
-    def forward(self, features: Sequence[Tensor], refinements: Refinements | None = None) -> Tensor:
-        """Return the features of decoder stage 1, half the input's size."""
+    def forward(
+        self, features: Sequence[Tensor], refinements: Refinements | None = None, *, rows: int | None = None
+    ) -> Tensor:
+        """Return the features of stage 1, half the input's size; computed `rows` rows at a time if given."""
         x = self.stages["5"](features[4])
         for stage in (4, 3, 2, 1):
             if refinements is not None:
                 x = refine_features(x, *refinements[stage + 1])
             skip = features[stage - 1]
+            if rows is not None and stage == 1:
+                return self.stages["1"].in_strips(skip, x, rows)
             x = F.interpolate(x, skip.shape[-2:], mode="nearest")
             x = self.stages[str(stage)](torch.cat([skip, x], 1))
         return x

@@ -107,7 +107,7 @@ class LSANet(nn.Module):
         features: list[Tensor],
         refinements: Refinements | None = None,
         *,
-        head_rows: int | None = None,
+        rows: int | None = None,
     ) -> Tensor:
         """Return the unclamped matte (N, 1, H, W) from the input and the encoder's features.
 
@@ -120,20 +120,20 @@ class LSANet(nn.Module):
         refinements : mapping of int to (A, B), optional
             Tensors of the refinement modules after decoder stages 5…2, each (1 or N, C, 2^(8−ℓ), 2^(8−ℓ)); None is
             the identity.
-        head_rows : int, optional
-            Compute the head this many rows at a time: the same numbers in less memory.
+        rows : int, optional
+            Compute the last stage and the head this many rows at a time: the same numbers in less memory.
 
         Notes
         -----
         An evaluating network computes its head in the input's precision even under autocast: it is a small part of
         the work, and a matte in bfloat16 would have steps of 1/256.
         """
-        stage1 = self.decoder(features, refinements)
+        stage1 = self.decoder(features, refinements, rows=rows)
         kind = inputs.device.type
         with torch.autocast(kind, enabled=self.training and torch.is_autocast_enabled(kind)):
-            if head_rows is None:
+            if rows is None:
                 return self.head(inputs, stage1)
-            return self.head.in_strips(inputs, stage1, head_rows)
+            return self.head.in_strips(inputs, stage1, rows)
 
     def forward(self, inputs: Tensor, refinements: Refinements | None = None) -> Tensor:
         """Return the unclamped matte (N, 1, H, W) for an input (N, C, H, W)."""

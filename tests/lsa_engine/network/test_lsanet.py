@@ -91,11 +91,11 @@ def test_any_size_of_image_gets_a_matte_of_its_size(lite: LSANet, height: int, w
 @torch.no_grad()
 @pytest.mark.parametrize(("height", "width"), [(37, 41), (64, 40)])
 @pytest.mark.parametrize("rows", [1, 16, 30, 1000])
-def test_the_head_in_strips_equals_the_head_at_once(lite: LSANet, height: int, width: int, rows: int) -> None:
+def test_last_stage_and_head_in_strips_equal_the_same_at_once(lite: LSANet, height: int, width: int, rows: int) -> None:
     inputs = random_input(lite, height, width)
     features = lite.encode(inputs)
     whole = lite.decode(inputs, features)
-    strips = lite.decode(inputs, features, head_rows=rows)
+    strips = lite.decode(inputs, features, rows=rows)
     assert strips.shape == whole.shape
     torch.testing.assert_close(strips, whole, atol=1e-5, rtol=0)
 

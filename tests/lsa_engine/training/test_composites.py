@@ -87,6 +87,15 @@ def test_trimaps_widen_the_soft_region_of_every_kind(kind: str) -> None:
         assert np.all(alpha[trimap == 0] == 0)
 
 
+def test_soft_pixels_at_the_border_of_an_odd_view_stay_unknown() -> None:
+    # Distances are taken on a grid of half the size, which leaves the last row and column out.
+    alpha = np.ones((33, 33), np.float32)
+    alpha[32, ::2] = alpha[::2, 32] = 0.5
+    for number in range(10):
+        trimap = draw_trimap(np.random.default_rng(number), alpha)
+        assert np.all(trimap[alpha == 0.5] == 128)
+
+
 def test_a_matte_that_is_solid_everywhere_is_known_everywhere() -> None:
     for value, known in ((1.0, 255), (0.0, 0)):
         trimap = draw_trimap(np.random.default_rng(0), np.full((32, 32), value, np.float32))
