@@ -55,7 +55,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 def _has_amx() -> bool:
     # Older versions of torch cannot tell; float32 is right everywhere.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16", False))
 
 

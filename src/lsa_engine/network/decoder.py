@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -77,12 +78,11 @@ class Decoder(nn.Module):
     def __init__(self, skips: Sequence[int], widths: Sequence[int]) -> None:
         super().__init__()
         self.widths = tuple(widths)
-        stages = {}
+        self.stages = nn.ModuleDict()
         previous = 0
         for stage, width in zip((5, 4, 3, 2, 1), widths, strict=True):
-            stages[str(stage)] = DecoderStage(skips[stage - 1] + previous, width)
+            self.stages[str(stage)] = DecoderStage(skips[stage - 1] + previous, width)
             previous = width
-        self.stages = nn.ModuleDict(stages)
 
     def forward(
         self, features: Sequence[Tensor], refinements: Refinements | None = None, *, rows: int | None = None
@@ -94,7 +94,7 @@ class Decoder(nn.Module):
                 x = refine_features(x, *refinements[stage + 1])
             skip = features[stage - 1]
             if rows is not None and stage == 1:
-                return self.stages["1"].in_strips(skip, x, rows)
+                return cast(DecoderStage, self.stages["1"]).in_strips(skip, x, rows)
             x = F.interpolate(x, skip.shape[-2:], mode="nearest")
             x = self.stages[str(stage)](torch.cat([skip, x], 1))
         return x
