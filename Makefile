@@ -16,7 +16,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo napari test test-engine test-gui qt-packages lint format bench clean distclean
+.PHONY: help demo napari test test-engine test-gui qt-packages lint format bench screenshots clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ format: $(VENV)/.dev ## Format the code and sort the imports
 
 bench: $(VENV)/.base ## Measure speed and memory
 	@set -e; for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark; done
+
+screenshots: $(VENV)/.dev qt-packages ## Take the pictures of the documentation
+	QT_API=$(QT_API) $(SCREEN) $(BIN)/python scripts/screenshots.py
 
 clean: ## Remove what the targets made, but .venv
 	rm -rf build dist demo .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""napari plugin for natural image matting; everything is computed by :mod:`lsa_engine`."""

@@ -1,0 +1,75 @@
+"""What can be told before a run: whether two layers belong together, and what a trimap lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lsa_engine.errors import InputError
+from napari_lsa_matting.layers import Index, labels_plane, plane_grid, plane_index, same_place
+from napari_lsa_matting.trimap_layer import Finding, examine
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels, Layer
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two layers whose planes belong together: where they stand, or what keeps them apart.
+
+    Attributes
+    ----------
+    first, second : tuple of int
+        The planes that are seen.
+    findings : tuple of Finding
+        What is wrong; nothing can be run if one of them blocks.
+    """
+
+    first: Index = ()
+    second: Index = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def problem(self) -> str | None:
+        """The first finding that keeps a run from starting, or None."""
+        return next((finding.text for finding in self.findings if finding.blocks), None)
+
+
+def missing(text: str) -> Pair:
+    """Return the answer where a layer is not there, with a sentence that says so."""
+    return Pair(findings=(Finding(text),))
+
+
+def match_planes(viewer: ViewerModel, first: Layer, second: Layer) -> Pair:
+    """Check that the planes seen of two layers have the same size and lie on each other."""
+    try:
+        first_index, second_index = plane_index(first, viewer), plane_index(second, viewer)
+    except InputError as error:
+        return Pair(findings=(Finding(str(error)),))
+    ours, theirs = plane_grid(first)[1], plane_grid(second)[1]
+    if ours != theirs:
+        text = (
+            f"{first.name!r} is {_size(ours)} and {second.name!r} {_size(theirs)} pixels (height × width), "
+            "but they must have the same size: choose layers that belong together."
+        )
+        return Pair(findings=(Finding(text),))
+    if not same_place(first, first_index, second, second_index):
+        text = (
+            f"{second.name!r} has another scale or position than {first.name!r}: "
+            "give both the same, or choose layers that belong together."
+        )
+        return Pair(findings=(Finding(text),))
+    return Pair(first_index, second_index)
+
+
+def check_trimap(viewer: ViewerModel, image: Image, trimap: Labels) -> Pair:
+    """Check that a trimap layer can be used for an image layer, and say in words what cannot be."""
+    pair = match_planes(viewer, image, trimap)
+    if pair.findings:
+        return pair
+    return Pair(pair.first, pair.second, tuple(examine(labels_plane(trimap, pair.second))))
+
+
+def _size(shape: tuple[int, int]) -> str:
+    return f"{shape[0]} × {shape[1]}"

@@ -1,0 +1,144 @@
+"""Background work: a job runs in napari's thread pool and answers on the main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from napari.qt.threading import FunctionWorker, create_worker
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from lsa_engine.errors import Cancelled
+from lsa_engine.progress import CancelToken, Progress, ProgressCallback
+
+Work = Callable[[ProgressCallback, CancelToken], Any]
+
+_LOOK_EVERY_MS = 80
+
+
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    """What a job came to: a value, or the error that ended it."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+class _Errand:
+    """What the worker thread calls; lets go of its work afterwards, because napari keeps a list of all past workers."""
+
+    def __init__(self, title: str, work: Work) -> None:
+        self.cancel = CancelToken()
+        self.latest: Progress | None = None
+        self._title = title
+        self._work: Work | None = work
+
+    def __call__(self) -> _Outcome:
+        work, self._work = self._work, None
+        if work is None or self.cancel.cancelled:
+            return _Outcome()
+        try:
+            return _Outcome(work(self._keep, self.cancel))
+        except Cancelled:
+            return _Outcome()
+        except Exception as error:  # noqa: BLE001 (the door of a thread: the error travels to the main thread)
+            return _Outcome(error=error)
+
+    def __repr__(self) -> str:
+        # napari shows this when a window is closed while the job runs.
+        return self._title
+
+    def _keep(self, progress: Progress) -> None:
+        self.latest = progress
+
+
+class _Worker(FunctionWorker):
+    """A worker that hands napari's request to quit (window or application closing) on to the engine."""
+
+    def __init__(self, errand: _Errand) -> None:
+        super().__init__(errand)
+        self._errand = errand
+
+    def quit(self) -> None:
+        self._errand.cancel.cancel()
+        super().quit()
+
+
+class Job(QObject):
+    """One piece of work in another thread.
+
+    The work gets a progress callback and a cancel token. It must not touch layers or widgets: everything it needs is
+    collected before, on the main thread, and its result is handed out by a signal, also on the main thread. If the
+    parent is destroyed (the viewer is closed), the work is cancelled and nothing is delivered.
+
+    Parameters
+    ----------
+    title : str
+        What is done, for a person.
+    work : callable
+        ``work(progress, cancel)``; what it returns goes to `succeeded`.
+    parent : QObject
+        Owner, usually the widget that started the job.
+    """
+
+    progressed = Signal(object)
+    """A :class:`~lsa_engine.progress.Progress`, at most every 80 ms."""
+    succeeded = Signal(object)
+    """What the work returned; not emitted for a cancelled job."""
+    failed = Signal(object)
+    """The exception that ended the work."""
+    ended = Signal()
+    """The thread is done, whatever came of it; the last signal of a job."""
+
+    def __init__(self, title: str, work: Work, parent: QObject) -> None:
+        super().__init__(parent)
+        self._errand = _Errand(title, work)
+        self._shown: Progress | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_EVERY_MS)
+        self._timer.timeout.connect(self._look)
+        token = self._errand.cancel
+        self.destroyed.connect(lambda *_: token.cancel())
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was asked to stop."""
+        return self._errand.cancel.cancelled
+
+    def start(self) -> None:
+        """Begin."""
+        worker = create_worker(self._errand, _worker_class=_Worker, _start_thread=False, _ignore_errors=True)
+        worker.returned.connect(self._receive)
+        worker.finished.connect(self._finish)
+        self._timer.start()
+        worker.start()
+
+    def cancel(self) -> None:
+        """Ask the work to stop; its result, should there still be one, is dropped."""
+        self._errand.cancel.cancel()
+
+    def _look(self) -> None:
+        latest = self._errand.latest
+        if latest is not None and latest is not self._shown and not self.cancelled:
+            self._shown = latest
+            self.progressed.emit(latest)
+
+    def _receive(self, outcome: _Outcome) -> None:
+        if self.cancelled:
+            return
+        if outcome.error is not None:
+            self.failed.emit(outcome.error)
+        else:
+            self.succeeded.emit(outcome.value)
+
+    def _finish(self) -> None:
+        self._timer.stop()
+        self.ended.emit()
+        self.deleteLater()
+
+
+def notify_error(error: Exception) -> None:
+    """Show an error as a napari notification: its sentence, and its traceback behind a button."""
+    notification_manager.receive_error(type(error), error, error.__traceback__)

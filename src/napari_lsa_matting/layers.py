@@ -1,0 +1,257 @@
+"""napari layers ⇄ engine arrays: the plane that is seen, its values and their range, and calibration carried over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from inspect import unwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from numpy.typing import NDArray
+
+from lsa_engine.errors import InputError
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+METADATA_KEY = "lsa_matting"
+"""Where a layer's metadata says how it was made."""
+
+Index = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePlane:
+    """The plane of an Image layer that is seen, taken when a run is asked for.
+
+    Attributes
+    ----------
+    pixels : array_like
+        (H, W), or (H, W, 3 or 4) for RGB layers; may be lazy (dask, zarr): only a worker should turn it into an array.
+    data_range : (float, float) or None
+        Values that mean black and white; None leaves it to the type.
+    name : str
+        The layer's name.
+    """
+
+    pixels: Any
+    data_range: tuple[float, float] | None
+    name: str
+
+    def colours(self) -> NDArray[Any]:
+        """Return the pixels (H, W) or (H, W, 3) in memory, without an alpha channel."""
+        array = np.asarray(self.pixels)
+        return array[..., :3] if array.ndim == 3 else array
+
+
+def plane_index(layer: Layer, viewer: ViewerModel) -> Index:
+    """Return where the viewer stands on the axes before the last two of a layer: () for a two-dimensional one.
+
+    Raises
+    ------
+    InputError
+        If no plane of the last two axes is seen, or the viewer stands outside of the layer.
+    """
+    if layer.ndim < 2:
+        raise InputError(f"Layer {layer.name!r} has {layer.ndim} axis, but a picture needs two: choose another layer.")
+    if viewer.dims.ndisplay != 2:
+        raise InputError("The viewer shows three dimensions, but planes are matted: switch it back to two dimensions.")
+    last = (viewer.dims.ndim - 2, viewer.dims.ndim - 1)
+    if tuple(sorted(viewer.dims.displayed)) != last:
+        raise InputError(
+            f"The viewer shows the axes {tuple(viewer.dims.displayed)}, but planes of the last two are matted: "
+            "roll the axes back."
+        )
+    position = np.asarray(layer.world_to_data(viewer.dims.point))[:-2]
+    index = np.rint(position).astype(int)
+    if ((index < 0) | (index >= plane_grid(layer)[0])).any():
+        raise InputError(
+            f"Layer {layer.name!r} has nothing at the slice that is seen: move the slider to one that it covers."
+        )
+    return tuple(int(step) for step in index)
+
+
+def plane_grid(layer: Layer) -> tuple[tuple[int, ...], tuple[int, int]]:
+    """Return the lengths of a layer's axes before the last two, and height and width of its planes."""
+    shape = full_data(layer).shape
+    spatial = tuple(int(length) for length in (shape[:-1] if getattr(layer, "rgb", False) else shape))
+    return spatial[:-2], (spatial[-2], spatial[-1])
+
+
+def full_data(layer: Layer) -> Any:
+    """Return a layer's data, in its finest level if it has several."""
+    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+
+
+def image_plane(layer: Image, index: Index) -> ImagePlane:
+    """Return one plane of an Image layer.
+
+    The contrast limits of a layer with one channel give its range, so that the engine sees what the user sees; RGB
+    layers, on which napari has no contrast limits, go by their type.
+    """
+    data = full_data(layer)
+    pixels = data[index] if index else data
+    if layer.rgb or np.dtype(layer.dtype).kind == "b":
+        return ImagePlane(pixels, None, layer.name)
+    low, high = layer.contrast_limits
+    return ImagePlane(pixels, (float(low), float(high)), layer.name)
+
+
+def image_notes(layer: Image) -> list[str]:
+    """Return what a user should know about how an Image layer is read."""
+    if layer.rgb and full_data(layer).shape[-1] == 4:
+        return [f"The alpha channel of {layer.name!r} is ignored."]
+    return []
+
+
+def labels_plane(layer: Labels, index: Index) -> NDArray[Any]:
+    """Return a copy of one plane (H, W) of a Labels layer, which further painting does not change."""
+    return np.array(full_data(layer)[index])
+
+
+def calibration(layer: Layer, index: Index = ()) -> dict[str, Any]:
+    """Return the settings that put a new layer on the pixels of another one.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        The layer to lie on.
+    index : tuple of int
+        Empty for a layer with all planes. For a plane of a stack, where it stands: the new layer has length 1 along the
+        axes before the last two.
+
+    Returns
+    -------
+    dict
+        scale, translate, rotate, shear, affine, units, axis_labels.
+    """
+    translate = np.asarray(layer.translate, dtype=float)
+    if index:
+        corner = np.zeros(layer.ndim)
+        corner[: len(index)] = index
+        shift = np.asarray(layer.data_to_world(corner)) - np.asarray(layer.data_to_world(np.zeros(layer.ndim)))
+        # The layer's affine is applied after translate, so the shift is taken back through it.
+        translate = translate + np.linalg.solve(np.asarray(layer.affine.linear_matrix), shift)
+    return {
+        "scale": np.asarray(layer.scale),
+        "translate": translate,
+        "rotate": np.asarray(layer.rotate),
+        "shear": np.asarray(layer.shear),
+        "affine": np.asarray(layer.affine.affine_matrix),
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
+
+
+def same_place(first: Layer, first_index: Index, second: Layer, second_index: Index) -> bool:
+    """Return whether planes of two layers with the same number of pixels lie on each other, to a tenth of a pixel."""
+    height, width = plane_grid(first)[1]
+    corners = [(0, 0), (0, width - 1), (height - 1, 0), (height - 1, width - 1)]
+    pixel = float(np.min(np.abs(np.asarray(first.scale)[-2:])))
+    for corner in corners:
+        here = np.asarray(first.data_to_world((*first_index, *corner)))
+        there = np.asarray(second.data_to_world((*second_index, *corner)))
+        if np.abs(here[-2:] - there[-2:]).max() > 0.1 * pixel:
+            return False
+    return True
+
+
+def pixel_spacing(layer: Layer) -> tuple[tuple[float, float], str]:
+    """Return height and width of a pixel, and their unit's short name ("px" without calibration)."""
+    height, width = (abs(float(size)) for size in layer.scale[-2:])
+    return (height, width), unit_name(layer.units[-1])
+
+
+def unit_name(unit: object) -> str:
+    """Return the usual short name of a unit, "px" for pixels."""
+    name = f"{unit:~}" if hasattr(unit, "dimensionality") else str(unit)
+    return {"pixel": "px", "um": "µm", "micrometer": "µm"}.get(name, name)
+
+
+def with_provenance(metadata: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
+    """Return a layer's metadata with a record of how the layer was made."""
+    return {**metadata, METADATA_KEY: facts}
+
+
+def made_as(layer: Layer) -> str | None:
+    """Return what this plugin made a layer as ("alpha", "trimap", "foreground", "cut-out"), or None."""
+    record = layer.metadata.get(METADATA_KEY)
+    return record.get("kind") if isinstance(record, Mapping) else None
+
+
+def is_picture(layer: Layer) -> bool:
+    """Return whether a layer can be an image to matte: an Image layer that no run has made."""
+    return isinstance(layer, Image) and made_as(layer) is None
+
+
+def is_matte(layer: Layer) -> bool:
+    """Return whether a layer can be an alpha: an Image layer with one channel."""
+    return isinstance(layer, Image) and not layer.rgb
+
+
+def is_labels(layer: Layer) -> bool:
+    """Return whether a layer is a Labels layer."""
+    return isinstance(layer, Labels)
+
+
+def is_trimap(layer: Layer) -> bool:
+    """Return whether a layer was made as a trimap."""
+    return made_as(layer) == "trimap"
+
+
+def add_output(
+    viewer: ViewerModel,
+    data: NDArray[Any],
+    source: Image,
+    index: Index,
+    *,
+    name: str,
+    facts: Mapping[str, Any],
+    on_top: bool = False,
+    **settings: Any,
+) -> Image:
+    """Add an Image layer with a result for one plane, right above the layer it was made from, or on top of all.
+
+    The selection stays as it was, so that painting can go on.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Where to add it.
+    data : array (H, W) or (H, W, C)
+        The result; C channels if ``settings["rgb"]``.
+    source : napari.layers.Image
+        The layer that it lies on.
+    index : tuple of int
+        The plane of `source`.
+    name : str
+        Name of the new layer.
+    facts : mapping
+        How it was made, for the metadata.
+    on_top : bool
+        Whether it lies above all other layers.
+    **settings
+        Other settings of the layer.
+    """
+    active = viewer.layers.selection.active
+    settings = {"rgb": False, **settings}
+    layer = viewer.add_image(
+        data[(np.newaxis,) * len(index)],
+        name=name,
+        metadata=with_provenance({}, **facts),
+        **calibration(source, index),
+        **settings,
+    )
+    if not on_top:
+        viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(source) + 1)
+    if active is not None:
+        viewer.layers.selection.active = active
+    return unwrap(layer)
+
+
+def update_output(layer: Image, data: NDArray[Any], index: Index, facts: Mapping[str, Any]) -> None:
+    """Give a layer of an earlier run the new result, and leave all that the user has changed on it."""
+    layer.data = data[(np.newaxis,) * len(index)]
+    layer.metadata = with_provenance(layer.metadata, **facts)

@@ -1,0 +1,55 @@
+"""Readers: trimap files become Labels layers, cut-outs keep their straight colours and all of their bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lsa_engine.errors import FileError
+from lsa_engine.image_io import read_image, read_trimap
+from napari_lsa_matting.trimap_layer import trimap_settings
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+Reader = Callable[[str | Sequence[str]], list[LayerTuple]]
+
+_SUFFIXES = (".png", ".tif", ".tiff")
+
+
+def get_trimap_reader(path: str | Sequence[str]) -> Reader | None:
+    """Return the reader of trimap files, or None for other files."""
+    return _read_trimaps if _readable(path) else None
+
+
+def get_cutout_reader(path: str | Sequence[str]) -> Reader | None:
+    """Return the reader of RGBA cut-outs, or None for other files."""
+    return _read_cutouts if _readable(path) else None
+
+
+def _read_trimaps(path: str | Sequence[str]) -> list[LayerTuple]:
+    return [
+        (read_trimap(file).to_labels(), {**trimap_settings(), "name": Path(file).stem}, "labels")
+        for file in _files(path)
+    ]
+
+
+def _read_cutouts(path: str | Sequence[str]) -> list[LayerTuple]:
+    layers = []
+    for file in _files(path):
+        pixels = read_image(file)
+        if pixels.ndim != 3 or pixels.shape[2] != 4:
+            raise FileError(
+                f"{file} holds an image of shape {pixels.shape}, but a cut-out has four channels (RGBA): "
+                "open it with napari's own reader."
+            )
+        settings = {"name": Path(file).stem, "rgb": True, "blending": "translucent_no_depth"}
+        layers.append((pixels, settings, "image"))
+    return layers
+
+
+def _files(path: str | Sequence[str]) -> list[str]:
+    return [path] if isinstance(path, str) else list(path)
+
+
+def _readable(path: str | Sequence[str]) -> bool:
+    return all(Path(file).suffix.lower() in _SUFFIXES for file in _files(path))

@@ -1,0 +1,80 @@
+"""What a viewer remembers between runs: the network in use, and which layers its runs have made."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from inspect import unwrap
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    from lsa_engine.inference.matter import Matter
+
+_SESSIONS: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
+
+
+def session_of(viewer: ViewerModel) -> Session:
+    """Return the session of a viewer, which ends with it.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        The viewer, or napari's public proxy of it.
+    """
+    return _SESSIONS.setdefault(unwrap(viewer), Session())
+
+
+class Session:
+    """State of one viewer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._matter: Matter | None = None
+        self._key: tuple[object, ...] = ()
+        # The source layer → what its output is for → the output layer; all weak, so that deleted layers are freed.
+        self._outputs: weakref.WeakKeyDictionary[Layer, dict[object, weakref.ref[Layer]]] = weakref.WeakKeyDictionary()
+
+    @contextmanager
+    def matter(self, weights: str, device: str) -> Iterator[Matter]:
+        """Lend the network with these weights on this device; it is loaded only if it is not the one in use.
+
+        Called in a worker thread. One thread at a time has it, others wait.
+
+        Parameters
+        ----------
+        weights : str
+            Name of installed weights, or path of a weights file.
+        device : {"auto", "cpu", "cuda", "mps"}
+            Where to compute.
+
+        Raises
+        ------
+        WeightsError, InputError
+            As :class:`lsa_engine.Matter`.
+        """
+        from lsa_engine.inference.matter import Matter
+        from lsa_engine.weights.registry import find_weights
+
+        with self._lock:
+            path = find_weights(weights)
+            key = (path, path.stat().st_mtime_ns, device)
+            if self._matter is None or key != self._key:
+                if self._matter is not None:
+                    self._matter.close()
+                self._matter = None
+                self._matter, self._key = Matter(path, device=device), key
+            yield self._matter
+
+    def remember_output(self, source: Layer, purpose: object, output: Layer) -> None:
+        """Note that `output` was made from `source`, so that a later run can update it in place."""
+        self._outputs.setdefault(source, {})[purpose] = weakref.ref(output)
+
+    def output(self, source: Layer, purpose: object) -> Layer | None:
+        """Return the layer that an earlier run has made from `source` for this purpose, or None."""
+        reference = self._outputs.get(source, {}).get(purpose)
+        return None if reference is None else reference()

@@ -1,0 +1,114 @@
+"""The Labels layer that holds a trimap: three labels with fixed names and colours, and checks in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from inspect import unwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_lsa_matting.layers import Index, calibration, full_data, plane_grid, with_provenance
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Labels, Layer
+
+UNKNOWN, FOREGROUND, BACKGROUND = 0, 1, 2
+LABEL_NAMES = {UNKNOWN: "unknown", FOREGROUND: "foreground", BACKGROUND: "background"}
+# Green and magenta can be told apart by almost everybody, on photographs too.
+LABEL_COLOURS: dict[int | None, str] = {FOREGROUND: "#1ec872", BACKGROUND: "#d63ad6"}
+
+_MOST_LISTED = 8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check says of a trimap.
+
+    Attributes
+    ----------
+    text : str
+        One sentence: what there is, and what to do.
+    blocks : bool
+        Whether nothing can be matted before it is put right.
+    """
+
+    text: str
+    blocks: bool = True
+
+
+def trimap_settings() -> dict[str, Any]:
+    """Return the settings of a trimap layer: names, colours, opacity, provenance."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    colours = {None: "black", UNKNOWN: "transparent"} | LABEL_COLOURS
+    return {
+        "name": "trimap",
+        # napari shows the name of the label under the cursor in the status bar.
+        "features": {"index": list(LABEL_NAMES), "name": list(LABEL_NAMES.values())},
+        "colormap": DirectLabelColormap(color_dict=colours),
+        "opacity": 0.5,
+        "metadata": with_provenance({}, kind="trimap"),
+    }
+
+
+def add_trimap_layer(viewer: ViewerModel, like: Layer, planes: dict[Index, NDArray[np.uint8]]) -> Labels:
+    """Add a trimap layer on the pixels of another layer, unknown but for the planes given, and select it.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Where to add it.
+    like : napari.layers.Layer
+        Image or Labels layer whose pixels it covers.
+    planes : dict of index to array (H, W)
+        Labels 0, 1, 2 of some planes; empty for a trimap to be painted.
+    """
+    leading, plane = plane_grid(like)
+    labels = np.zeros((*leading, *plane), np.uint8)
+    for index, values in planes.items():
+        labels[index] = values
+    layer: Labels = unwrap(viewer.add_labels(labels, **trimap_settings(), **calibration(like)))
+    layer.brush_size = max(5, round(max(plane) / 40))
+    layer.selected_label = FOREGROUND
+    return layer
+
+
+def replace_plane(layer: Labels, index: Index, values: NDArray[np.uint8]) -> None:
+    """Write one plane into a trimap layer, as one step that can be undone."""
+    changed = np.nonzero(full_data(layer)[index] != values)
+    where = tuple(np.full(changed[0].size, step) for step in index) + changed
+    layer.data_setitem(where, values[changed])
+
+
+def examine(labels: NDArray[Any]) -> list[Finding]:
+    """Say what is wrong with the labels (H, W) of a trimap; an empty list if nothing is."""
+    foreground, background, unknown = (
+        int(np.count_nonzero(labels == label)) for label in (FOREGROUND, BACKGROUND, UNKNOWN)
+    )
+    if foreground + background + unknown < labels.size:
+        return [Finding(_odd_labels(labels))]
+    findings = []
+    if not foreground:
+        findings.append(Finding("No foreground yet: paint label 1 where the object surely is."))
+    if not background:
+        findings.append(Finding("No background yet: paint label 2 where the object surely is not."))
+    if not unknown:
+        findings.append(
+            Finding(
+                "Nothing is unknown: erase (label 0) the border of the object, or it is cut out hard.", blocks=False
+            )
+        )
+    return findings
+
+
+def _odd_labels(labels: NDArray[Any]) -> str:
+    odd = np.unique(labels[(labels < UNKNOWN) | (labels > BACKGROUND)])
+    listed = ", ".join(str(label) for label in odd[:_MOST_LISTED])
+    more = f" and {odd.size - _MOST_LISTED} more" if odd.size > _MOST_LISTED else ""
+    return (
+        f"This layer holds the labels {listed}{more}, but a trimap has only 0, 1 and 2: "
+        "if it is a segmentation, make a trimap from it with the Trimap widget."
+    )

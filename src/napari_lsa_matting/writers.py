@@ -1,0 +1,64 @@
+"""Writer: alpha as 16-bit PNG or float32 TIFF, cut-outs as RGBA PNG or TIFF, with pixel size and provenance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lsa_engine.errors import InputError
+from lsa_engine.image_io import write_alpha, write_rgba
+from napari_lsa_matting.layers import METADATA_KEY
+
+
+def write_matte(path: str, data: Any, settings: dict[str, Any]) -> list[str]:
+    """Write an Image layer: its values as an alpha, or its colours and transparency if it is RGBA.
+
+    Parameters
+    ----------
+    path : str
+        Ends in .png, .tif or .tiff.
+    data : array (H, W), (1, …, H, W) or (H, W, 4)
+        The layer's data.
+    settings : dict
+        The layer's settings: rgb, scale, units, metadata.
+
+    Returns
+    -------
+    list of str
+        The file written.
+
+    Raises
+    ------
+    InputError
+        If the layer is neither an alpha in [0, 1] nor an RGBA image.
+    FileError
+        If the file cannot be written; nothing is left behind then.
+    """
+    rgb = bool(settings.get("rgb", False))
+    pixels = _one_plane(np.asarray(data), 3 if rgb else 2)
+    pixel_size, unit = _pixel_size(settings)
+    record = settings.get("metadata", {}).get(METADATA_KEY)
+    metadata = {METADATA_KEY: record} if record else None
+    write = write_rgba if rgb else write_alpha
+    write(path, pixels, pixel_size=pixel_size, unit=unit, metadata=metadata)
+    return [path]
+
+
+def _one_plane(pixels: Any, axes: int) -> Any:
+    leading = pixels.shape[:-axes]
+    if any(length != 1 for length in leading):
+        raise InputError(
+            f"The layer is a stack of shape {pixels.shape}, but one plane is written at a time: "
+            "slice it to the plane that you want."
+        )
+    return pixels.reshape(pixels.shape[len(leading) :])
+
+
+def _pixel_size(settings: dict[str, Any]) -> tuple[tuple[float, float] | None, str | None]:
+    height, width = (abs(float(size)) for size in list(settings.get("scale", (1, 1)))[-2:])
+    unit = str((settings.get("units") or ("pixel",))[-1])
+    if unit == "pixel":
+        # Without a unit, sizes other than 1 still say how long a pixel is to its width.
+        return (None, None) if height == width == 1 else ((height, width), None)
+    return (height, width), unit

@@ -1,0 +1,119 @@
+"""The Foreground widget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import unwrap
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lsa_engine as lsa
+from napari_lsa_matting.foreground_widget import ForegroundWidget
+from napari_lsa_matting.layers import METADATA_KEY, with_provenance
+
+
+@pytest.fixture
+def open_widget(qtbot: Any) -> Callable[[Any], ForegroundWidget]:
+    def open_in(viewer: Any) -> ForegroundWidget:
+        widget = ForegroundWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Foreground")
+        return widget
+
+    return open_in
+
+
+@pytest.fixture
+def matted_viewer(scene_viewer: Any, scene: Any) -> Any:
+    """The viewer with the scene's true alpha, as the Matting widget would add it."""
+    photo = scene_viewer.layers["photo"]
+    place = {name: getattr(photo, name) for name in ("scale", "translate", "units", "axis_labels")}
+    scene_viewer.add_image(scene.alpha, name="alpha", metadata=with_provenance({}, kind="alpha"), **place)
+    return scene_viewer
+
+
+def run(qtbot: Any, widget: ForegroundWidget) -> None:
+    qtbot.wait(200)
+    assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
+    widget.controls.run_button.click()
+    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=120000)  # the first run compiles PyMatting's kernels
+
+
+def test_a_cut_out_has_the_engine_s_colours_and_the_alpha(
+    matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any
+) -> None:
+    widget = open_widget(matted_viewer)
+    run(qtbot, widget)
+    photo, layer = matted_viewer.layers["photo"], matted_viewer.layers["cut-out"]
+    foreground, _ = lsa.estimate_foreground(photo.data, scene.alpha)
+    np.testing.assert_array_equal(layer.data, lsa.cutout(foreground, scene.alpha))
+    assert layer.rgb
+    assert layer.blending == "translucent_no_depth"
+    assert layer.units == photo.units
+    np.testing.assert_array_equal(layer.translate, photo.translate)
+    record = layer.metadata[METADATA_KEY]
+    assert (record["kind"], record["image"], record["alpha"], record["method"]) == (
+        *("cut-out", "photo", "alpha"),
+        "multilevel",
+    )
+
+
+def test_the_cut_out_can_be_seen_and_what_covers_it_is_hidden(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+    widget = open_widget(matted_viewer)
+    widget.make_foreground.value = True
+    run(qtbot, widget)
+    visible = {layer.name for layer in matted_viewer.layers if layer.visible}
+    assert visible == {"cut-out"}
+    assert matted_viewer.layers[-1].name == "cut-out"
+    assert widget.controls.outcome.text().startswith("Made: cut-out, foreground.")
+    # What the user shows again stays shown after a second run.
+    matted_viewer.layers["photo"].visible = True
+    run(qtbot, widget)
+    assert matted_viewer.layers["photo"].visible
+    assert len(matted_viewer.layers) == 5
+
+
+def test_closed_form_and_background_can_be_chosen(matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any) -> None:
+    widget = open_widget(matted_viewer)
+    widget.method.value = "closed-form"
+    widget.make_cutout.value, widget.make_background.value = False, True
+    run(qtbot, widget)
+    assert "cut-out" not in matted_viewer.layers
+    _, background = lsa.estimate_foreground(matted_viewer.layers["photo"].data, scene.alpha, method="closed-form")
+    np.testing.assert_allclose(matted_viewer.layers["background"].data, background, atol=1e-6)
+
+
+def test_what_is_missing_is_said_before_the_run(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+    widget = open_widget(scene_viewer)
+    assert widget.controls.reason.text().startswith("There is no alpha")
+    scene_viewer.add_image(np.zeros((20, 30)), name="alpha")
+    qtbot.wait(200)
+    assert widget.controls.reason.text().startswith("'photo' is 48 × 64 and 'alpha' 20 × 30 pixels")
+    scene_viewer.layers.remove("alpha")
+    scene_viewer.layers.clear()
+    qtbot.wait(200)
+    assert widget.controls.reason.text().startswith("There is no image layer")
+
+
+def test_at_least_one_result_must_be_chosen(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+    widget = open_widget(matted_viewer)
+    widget.make_cutout.value = False
+    qtbot.wait(200)
+    assert widget.controls.reason.text() == "No result is chosen: tick at least one."
+
+
+def test_the_alpha_that_a_run_made_is_preferred_and_a_gray_image_can_be_chosen(
+    matted_viewer: Any, open_widget: Any
+) -> None:
+    gray = unwrap(matted_viewer.add_image(np.zeros((48, 64)), name="gray"))
+    widget = open_widget(matted_viewer)
+    assert widget.alpha.layer is unwrap(matted_viewer.layers["alpha"])
+    assert gray in widget.alpha.choices
+
+
+def test_an_image_is_not_its_own_alpha(make_napari_viewer_proxy: Any, open_widget: Any) -> None:
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(np.zeros((48, 64)), name="gray")
+    widget = open_widget(viewer)
+    assert widget.controls.reason.text() == "'gray' is chosen as image and as alpha: choose its matte as alpha."

@@ -1,0 +1,141 @@
+"""Background work."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QObject
+
+from lsa_engine.errors import InputError
+from lsa_engine.progress import CancelToken, Progress, ProgressCallback, Steps
+from napari_lsa_matting.jobs import Job, notify_error
+
+
+@pytest.fixture
+def parent(qtbot: Any) -> QObject:
+    return QObject()
+
+
+def endless(progress: ProgressCallback, cancel: CancelToken) -> None:
+    """Work until somebody stops it."""
+    steps = Steps("working", 10**6, progress, cancel)
+    while True:
+        time.sleep(0.005)
+        steps.advance()
+
+
+def run(qtbot: Any, job: Job) -> None:
+    with qtbot.waitSignal(job.ended, timeout=10000):
+        job.start()
+
+
+def test_the_work_runs_in_another_thread_and_answers_on_the_main_one(qtbot: Any, parent: QObject) -> None:
+    threads = []
+
+    def work(progress: ProgressCallback, cancel: CancelToken) -> int:
+        threads.append(threading.current_thread())
+        return 42
+
+    answers = []
+    job = Job("a sum", work, parent)
+    job.succeeded.connect(lambda value: answers.append((value, threading.current_thread())))
+    run(qtbot, job)
+    assert answers == [(42, threading.main_thread())]
+    assert threads[0] is not threading.main_thread()
+
+
+def test_an_error_travels_to_the_main_thread_as_it_is(qtbot: Any, parent: QObject) -> None:
+    def work(progress: ProgressCallback, cancel: CancelToken) -> None:
+        raise InputError("The image is too green.")
+
+    errors: list[Exception] = []
+    values: list[Any] = []
+    job = Job("a failure", work, parent)
+    job.failed.connect(errors.append)
+    job.succeeded.connect(values.append)
+    run(qtbot, job)
+    assert [str(error) for error in errors] == ["The image is too green."]
+    assert isinstance(errors[0], InputError)
+    assert values == []
+
+
+def test_cancel_ends_the_work_within_a_second_and_delivers_nothing(qtbot: Any, parent: QObject) -> None:
+    delivered: list[Any] = []
+    job = Job("a long one", endless, parent)
+    job.succeeded.connect(delivered.append)
+    job.failed.connect(delivered.append)
+    job.start()
+    qtbot.wait(100)
+    start = time.perf_counter()
+    with qtbot.waitSignal(job.ended, timeout=5000):
+        job.cancel()
+    assert time.perf_counter() - start < 1
+    assert delivered == []
+
+
+def test_a_result_that_comes_after_cancel_is_dropped(qtbot: Any, parent: QObject) -> None:
+    go_on = threading.Event()
+    delivered: list[Any] = []
+    job = Job("deaf to cancel", lambda progress, cancel: go_on.wait(5), parent)
+    job.succeeded.connect(delivered.append)
+    job.start()
+    job.cancel()
+    with qtbot.waitSignal(job.ended, timeout=5000):
+        go_on.set()
+    assert delivered == []
+
+
+def test_progress_reaches_the_main_thread_without_flooding_it(qtbot: Any, parent: QObject) -> None:
+    def work(progress: ProgressCallback, cancel: CancelToken) -> None:
+        steps = Steps("counting", 3000, progress, cancel)
+        for _ in range(3000):
+            time.sleep(0.0001)
+            steps.advance()
+
+    seen: list[Progress] = []
+    job = Job("many steps", work, parent)
+    job.progressed.connect(seen.append)
+    start = time.perf_counter()
+    run(qtbot, job)
+    assert 1 <= len(seen) <= (time.perf_counter() - start) / 0.08 + 1
+    assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
+
+
+def test_a_parent_that_goes_away_takes_its_job_along(qtbot: Any, parent: QObject) -> None:
+    ended = threading.Event()
+
+    def work(progress: ProgressCallback, cancel: CancelToken) -> None:
+        try:
+            endless(progress, cancel)
+        finally:
+            ended.set()
+
+    job = Job("an orphan", work, parent)
+    job.start()
+    qtbot.wait(50)
+    parent.deleteLater()
+    qtbot.waitUntil(ended.is_set, timeout=2000)
+
+
+def test_past_jobs_do_not_keep_their_pictures(qtbot: Any, parent: QObject) -> None:
+    class Picture(np.ndarray):
+        """An array that can be referred to weakly."""
+
+    picture = np.zeros((4, 4)).view(Picture)
+    gone = weakref.ref(picture)
+    job = Job("with a picture", lambda progress, cancel, picture=picture: float(picture.sum()), parent)
+    del picture
+    run(qtbot, job)
+    qtbot.waitUntil(lambda: not gc.collect() or gone() is None, timeout=2000)
+    assert gone() is None
+
+
+def test_errors_become_napari_notifications(notifications: list[str]) -> None:
+    notify_error(InputError("The trimap is upside down: turn it."))
+    assert notifications == ["The trimap is upside down: turn it."]

@@ -1,0 +1,44 @@
+"""Opening a widget is quick: torch is loaded in the background, if at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_SCRIPT = """
+import sys, threading, time
+
+class Watch:
+    importers = set()
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            self.importers.add(threading.current_thread() is threading.main_thread())
+
+sys.meta_path.insert(0, Watch())
+from qtpy.QtWidgets import QApplication
+app = QApplication([])
+from napari.components import ViewerModel
+from napari_lsa_matting.foreground_widget import ForegroundWidget
+from napari_lsa_matting.matting_widget import MattingWidget
+from napari_lsa_matting.training_widget import TrainingWidget
+from napari_lsa_matting.trimap_widget import TrimapWidget
+viewer = ViewerModel()
+widgets = [kind(viewer) for kind in (TrimapWidget, ForegroundWidget, TrainingWidget)]
+assert "torch" not in sys.modules
+matting = MattingWidget(viewer)
+end = time.monotonic() + 60
+while matting.facilities is None and time.monotonic() < end:
+    app.processEvents()
+    time.sleep(0.01)
+assert matting.facilities is not None
+print(max(widget.minimumSizeHint().width() for widget in [*widgets, matting]))
+print(sorted(Watch.importers))
+"""
+
+
+def test_no_widget_imports_torch_on_the_main_thread_and_all_fit_a_narrow_dock() -> None:
+    result = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    width, importers = result.stdout.splitlines()[-2:]
+    assert importers == "[False]"
+    assert int(width) <= 300
