@@ -83,7 +83,8 @@ def test_a_large_image_whose_head_runs_in_strips_gives_the_same_matte(matter, sc
     matter.set_trimap(scene.trimap)
     whole = matter.predict().alpha
     monkeypatch.setattr("lsa_engine.inference.matter._STRIP_PIXELS", 16 * 64)
-    np.testing.assert_allclose(matter.predict().alpha, whole, atol=1e-6)
+    # The eSE gate is a mean over the whole image, whose order of summation depends on the memory layout.
+    np.testing.assert_allclose(matter.predict().alpha, whole, atol=2e-5)
 
 
 def test_a_trimap_with_nothing_unknown_is_answered_with_its_known_values(matter, scene):

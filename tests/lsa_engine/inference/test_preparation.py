@@ -79,5 +79,5 @@ def test_every_size_gets_as_many_channels_as_it_takes(pair: tuple[Tensor, Tensor
 
 
 def test_an_unknown_guidance_is_refused(pair: tuple[Tensor, Tensor]) -> None:
-    with pytest.raises(InputError, match="'stars', expected 'none' or 'fills'"):
+    with pytest.raises(InputError, match="'stars', expected one of none, fills"):
         network_input(*pair, "stars")
