@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import napari
-import numpy as np
 from qtpy.QtWidgets import QApplication
 
 from napari_lsa_matting.foreground_widget import ForegroundWidget
@@ -95,22 +94,10 @@ def main() -> None:
 
 
 def trimap(camera: Photographer) -> None:
-    """The trimap of the sample, and a segmentation to make one from."""
+    """The trimap of the sample, ready to be painted on."""
     widget = camera.open(TrimapWidget, "Trimap")
-    labels = camera.viewer.layers["trimap"]
     widget.paint_buttons[1].click()
     camera.take("trimap")
-    # A rough segmentation: what is surely or perhaps the object.
-    segmentation = camera.viewer.add_labels((labels.data == 1).astype(np.uint8), name="segmentation")
-    labels.visible = False
-    camera.wait(0.5)
-    widget.outer.value = 60
-    camera.run(widget)
-    segmentation.visible = False
-    camera.take("trimap-from-labels")
-    camera.viewer.layers.remove(segmentation)
-    camera.viewer.layers.remove(widget.trimap.layer)
-    labels.visible = True
 
 
 def matting(camera: Photographer) -> None:
