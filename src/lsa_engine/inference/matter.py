@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from lsa_engine.inference.devices import choose_device, choose_dtype, peak_memor
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.inference.refinement import Refined, Refinement, descend
 from lsa_engine.inference.results import MatteResult, Report
+from lsa_engine.inference.watching import layer_count, watched
 from lsa_engine.network import LSANet, build_network, fold_batch_norm, lay_out
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.trimap import Trimap, as_trimap
@@ -142,14 +141,14 @@ class Matter:
         network = self._open_network()
         with torch.inference_mode():
             if tta == 0:
-                with _watched(network, Steps("matting", _layers(network), progress, cancel)):
+                with watched(network, Steps("matting", layer_count(network), progress, cancel)):
                     output = self._forward(*tensors)
             else:
                 steps = Steps("matting augmented copies", tta, progress, cancel)
                 batch = max(1, _BATCH_PIXELS // (image.shape[0] * image.shape[1]))
 
                 def forward(images: Tensor, trimaps: Tensor) -> Tensor:
-                    with _watched(network, Steps("matting", 1, cancel=cancel)):
+                    with watched(network, Steps("matting", 1, cancel=cancel)):
                         mattes = self._forward(images, trimaps)
                     steps.advance(len(images))
                     return mattes
@@ -193,8 +192,8 @@ class Matter:
         with (
             torch.no_grad(),
             self._precision(),
-            _watched(network, steps, count=False),
-            _watched(plain, steps, count=False),
+            watched(network, steps, count=False),
+            watched(plain, steps, count=False),
         ):
             inputs = network_input(*self._tensors(image, trimap), network.size.guidance)
             features = [feature.contiguous() for feature in network.encode(inputs)]
@@ -206,7 +205,7 @@ class Matter:
             with self._precision():
                 return plain.decode(inputs, features, tensors)
 
-        with _watched(plain, steps, count=False):
+        with watched(plain, steps, count=False):
             refined = descend(decode, network.refinement_shapes(), trimap, initial, settings, steps)
         report = self._report("paper", start, trimap, refined=refined, settings=settings)
         return MatteResult(_finish(refined.output, trimap), _finish(initial, trimap), report)
@@ -371,34 +370,6 @@ def _finish(output: Tensor, trimap: Trimap) -> NDArray[np.float32]:
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[0]} × {shape[1]}"
-
-
-def _convolutions(network: LSANet) -> list[torch.nn.Module]:
-    return [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
-
-
-def _layers(network: LSANet) -> int:
-    return len(_convolutions(network))
-
-
-@contextmanager
-def _watched(network: LSANet, steps: Steps, *, count: bool = True) -> Iterator[None]:
-    """Let `steps` check for cancellation before every convolution, and count each one once."""
-    seen: set[int] = set()
-
-    def before(module: torch.nn.Module, _: Any) -> None:
-        if count and id(module) not in seen:
-            seen.add(id(module))
-            steps.advance()
-        else:
-            steps.check()
-
-    handles = [module.register_forward_pre_hook(before) for module in _convolutions(network)]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _versions() -> dict[str, str]:
