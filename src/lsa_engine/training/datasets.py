@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -130,10 +131,13 @@ def batch_loader(composites: ProceduralComposites, recipe: Recipe, first_step: i
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
-        worker_init_fn=_one_thread if workers else None,
+        worker_init_fn=_prepare_worker if workers else None,
         generator=torch.Generator(),  # its own, so that making a loader does not move torch's random state
     )
 
 
-def _one_thread(_: int) -> None:
+def _prepare_worker(_: int) -> None:
+    """Leave the cores to training, and requests to stop, which a terminal sends to the whole group, to the run."""
     torch.set_num_threads(1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -230,6 +230,35 @@ def test_a_signal_finishes_the_step_saves_and_leaves(
     assert read_events(folder)[0][-1]["event"] == "stopped"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_run_and_its_workers_stops_it_as_well(
+    tmp_path: Path, training_data: Path, number: signal.Signals
+) -> None:
+    folder = tmp_path / "run"
+    recipe = tiny(
+        ("workers = 0", "workers = 2"),
+        ("steps = 14", "steps = 2000"),
+        ("crop = 64", "crop = 32"),
+        ("checkpoint_minutes = 60", "checkpoint_minutes = 1e-6"),
+    )
+    (tmp_path / "tiny.toml").write_text(recipe.to_toml())
+    arguments = [str(tmp_path / "tiny.toml"), str(folder), str(training_data), "start"]
+    child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not events_of(folder, "checkpoint"):
+            assert child.poll() is None, "the run ended before it could be stopped"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(child.pid, number)
+        assert child.wait(60) == 0
+    finally:
+        child.kill()
+        child.wait()
+    assert read_events(folder)[0][-1]["event"] == "stopped"
+    assert_whole(folder)
+
+
 def test_a_stop_file_stops_the_run_and_is_taken_away(tmp_path: Path, training_data: Path) -> None:
     folder = tmp_path / "run"
     stop = at_step(3, lambda: (folder / "STOP").touch())
