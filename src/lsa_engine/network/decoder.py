@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -11,6 +11,17 @@ from torch import Tensor, nn
 
 REFINED_STAGES = (5, 4, 3, 2)
 Refinements = Mapping[int, tuple[Tensor, Tensor]]
+
+
+def _strips(height: int, rows: int, reach: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield strips top:bottom of about `rows` rows, each with the wider start:stop that it is computed from.
+
+    With an even `reach` all but the last row are even, so that a strip of half the size lies exactly under its strip.
+    """
+    rows += rows % 2
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        yield top, bottom, max(0, top - reach), min(height, bottom + reach)
 
 
 class DecoderStage(nn.Module):
@@ -29,11 +40,8 @@ class DecoderStage(nn.Module):
     def in_strips(self, skip: Tensor, x: Tensor, rows: int) -> Tensor:
         """Return the same as for a skip (N, C, H, W) with `x`, half its size, behind it, joining few rows at a time."""
         height, width = skip.shape[-2:]
-        rows += rows % 2
         strips = []
-        for top in range(0, height, rows):
-            bottom = min(top + rows, height)
-            start, stop = max(0, top - 2), min(height, bottom + 2)
+        for top, bottom, start, stop in _strips(height, rows, 2):
             doubled = F.interpolate(x[..., start // 2 : (stop + 1) // 2, :], scale_factor=2.0, mode="nearest")
             joined = torch.cat([skip[..., start:stop, :], doubled[..., : stop - start, :width]], 1)
             strips.append(self.norm(self.conv(joined))[..., top - start : bottom - start, :])
@@ -126,14 +134,8 @@ class Head(nn.Module):
         for the bilinear doubling, give the same numbers.
         """
         height = inputs.shape[-2]
-        rows += rows % 2
         strips = []
-        for top in range(0, height, rows):
-            bottom = min(top + rows, height)
-            start = max(0, top - self.halo - 3)
-            start -= start % 2
-            stop = min(height, bottom + self.halo + 3)
-            stop += stop % 2
+        for top, bottom, start, stop in _strips(height, rows, self.halo + 3):
             strip = self.forward(inputs[..., start:stop, :], stage1[..., start // 2 : (stop + 1) // 2, :])
             strips.append(strip[..., top - start : bottom - start, :])
         return torch.cat(strips, -2)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lsa_engine.errors import FileError, LsaError, RecipeError
 from lsa_engine.image_io import atomic_path
+from lsa_engine.inference.devices import choose_device
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.network import LSANet, build_network, lay_out
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
@@ -147,9 +148,8 @@ def _prepare_folder(folder: Path, recipe: str, resume: bool) -> None:
 
 
 def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    # Training on Apple's GPUs has not been tried: they are taken only by name.
+    return choose_device(name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
 
 
 class _Run:
@@ -254,14 +254,10 @@ class _Run:
         return used + phase.batch
 
     def _predict(self, network: nn.Module, images: Tensor, trimaps: Tensor) -> Tensor:
-        inputs = network_input(images.float() / 255, trimaps, self.recipe_guidance)
+        inputs = network_input(images.float() / 255, trimaps, self.network.size.guidance)
         use_half = self.recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=use_half):
             return network(inputs).float()
-
-    @property
-    def recipe_guidance(self) -> str:
-        return self.network.size.guidance
 
     def _train_step(self, batch: Batch) -> Tensor:
         images, alphas, trimaps = (part.to(self.device) for part in batch)
