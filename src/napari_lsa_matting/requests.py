@@ -171,7 +171,7 @@ class Facilities:
 
 def find_facilities(progress: ProgressCallback, cancel: CancelToken) -> Facilities:
     """Look for weights and devices: work for a job, because it loads torch."""
-    from lsa_engine.inference.devices import DEVICES, choose_device
+    from lsa_engine.devices import DEVICES, choose_device
     from lsa_engine.weights.registry import available_weights
 
     def present(name: str) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 from lsa_engine.arrays import as_float_image
 from lsa_engine.errors import InputError, WeightsError
 from lsa_engine.inference.augmentation import augmented_mean
-from lsa_engine.inference.devices import choose_device, choose_dtype, peak_memory
+from lsa_engine.devices import choose_device, choose_dtype, peak_memory
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.inference.refinement import Refined, Refinement, descend
 from lsa_engine.inference.results import MatteResult, Report

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lsa_engine.errors import InputError
-from lsa_engine.foreground.fill import project_alpha, smooth_fill
+from lsa_engine.guidance.fill import project_alpha, smooth_fill
 from lsa_engine.network.lsanet import GUIDANCE_CHANNELS
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

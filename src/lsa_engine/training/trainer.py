@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from lsa_engine.errors import FileError, LsaError, RecipeError
 from lsa_engine.image_io import atomic_path
-from lsa_engine.inference.devices import choose_device
+from lsa_engine.devices import choose_device
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.network import LSANet, build_network, lay_out
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lsa_engine.errors import InputError
-from lsa_engine.foreground.fill import project_alpha, smooth_fill
+from lsa_engine.guidance.fill import project_alpha, smooth_fill
 from lsa_engine.inference.preparation import network_input, normalise
 from lsa_engine.network import SIZES
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
-from lsa_engine.foreground.fill import project_alpha, smooth_fill
+from lsa_engine.guidance.fill import project_alpha, smooth_fill
 
 Mask = NDArray[np.bool_]
 

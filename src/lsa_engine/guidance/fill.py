@@ -46,7 +46,7 @@ def smooth_fill(colours: Tensor, known: Tensor) -> Tensor:
 
 def _fill_on_processor(colours: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Fill one image (C, H, W) with loops that touch each pixel once where torch would pass over memory many times."""
-    from lsa_engine.foreground.fill_kernels import enlarge, halve, put_known, relax
+    from lsa_engine.guidance.fill_kernels import enlarge, halve, put_known, relax
 
     weight = known[None].astype(np.float32)
     weighted = colours * weight

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from lsa_engine.compiling import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def halve(values):  # type: ignore[no-untyped-def]
     """Average 2×2 cells; a cell cut by the border averages what is there."""
     channels, height, width = values.shape
@@ -22,7 +23,7 @@ def halve(values):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def enlarge(coarse, height, width):  # type: ignore[no-untyped-def]
     """Resample bilinearly to (C, height, width), half-pixel centres, borders repeated."""
     channels, rows, columns = coarse.shape
@@ -49,7 +50,7 @@ def enlarge(coarse, height, width):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def put_known(filled, values, known):  # type: ignore[no-untyped-def]
     """Write `values` (C, H, W) into `filled` where `known` (H, W), in place."""
     channels, height, width = filled.shape
@@ -60,7 +61,7 @@ def put_known(filled, values, known):  # type: ignore[no-untyped-def]
                     filled[k, r, c] = values[k, r, c]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def relax(filled, known, sweeps):  # type: ignore[no-untyped-def]
     """Replace all cells outside `known` at once by the mean of their 3×3 neighbourhoods, `sweeps` times."""
     channels, height, width = filled.shape

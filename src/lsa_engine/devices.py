@@ -1,4 +1,4 @@
-"""Where and in what precision a network runs."""
+"""Where and in what precision computations run."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What is known without a network: smooth fills of the known colours."""
