@@ -93,11 +93,16 @@ class Steps:
         self._report()
 
     def advance(self, steps: int = 1, message: str | None = None) -> None:
-        """Record that `steps` more steps are done, optionally naming what comes next."""
-        self._done += steps
+        """Record that `steps` more steps are done (never more than there are), optionally naming what comes next."""
+        self._done = min(self._done + steps, self._total)
         if message is not None:
             self._message = message
         self._report()
+
+    def finish(self) -> None:
+        """Record that all steps are done."""
+        if self._done < self._total:
+            self.advance(self._total - self._done)
 
     def check(self) -> None:
         """Raise :class:`~lsa_engine.errors.Cancelled` if the token is set."""

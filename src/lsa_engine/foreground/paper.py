@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lsa_engine.bands import Bands
 from lsa_engine.errors import InputError
 from lsa_engine.foreground.energy import check_kappa, check_shapes
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
-
-# Values of one array that a sweep touches at a time: a few such blocks stay in the processor's second-level cache.
-_BLOCK = 1 << 16
 
 _Array = NDArray[np.float32]
 
@@ -75,7 +73,8 @@ def simple_refine(
     check_shapes(tilde, opacity, initial=start)
     _check_count("iterations", iterations, 0)
     steps = Steps("refining the foreground", iterations * opacity.size, progress, cancel)
-    refined = _sweep(_planes(tilde), opacity, _planes(start), kappa, iterations, steps)
+    with Bands(steps.check) as bands:
+        refined = _sweep(_planes(tilde), opacity, _planes(start), kappa, iterations, steps, bands)
     return _like(refined, tilde)
 
 
@@ -132,39 +131,28 @@ def multiscale_refine(
     height, width = opacity.shape
     plan = [(max(1, height >> s), max(1, width >> s), iterations << s) for s in reversed(range(scales))]
     steps = Steps("refining the foreground", sum(h * w * sweeps for h, w, sweeps in plan), progress, cancel)
-    for h, w, sweeps in plan:
-        estimate = _sweep(_resize(tilde, h, w), _resize(opacity, h, w), _resize(estimate, h, w), kappa, sweeps, steps)
+    with Bands(steps.check) as bands:
+        for h, w, sweeps in plan:
+            resized = (_resize(planes, h, w) for planes in (tilde, opacity, estimate))
+            estimate = _sweep(*resized, kappa, sweeps, steps, bands)
     return _like(estimate, given)
 
 
-def _sweep(tilde: _Array, alpha: _Array, initial: _Array, kappa: float, iterations: int, steps: Steps) -> _Array:
+def _sweep(
+    tilde: _Array, alpha: _Array, initial: _Array, kappa: float, iterations: int, steps: Steps, bands: Bands
+) -> _Array:
     """Run Jacobi sweeps on planes (C, H, W); `alpha` is (H, W). Advances `steps` by the number of pixels per sweep."""
-    base, (left, right, up, down) = _coefficients(tilde, alpha, kappa, initial)
-    channels, height, width = initial.shape
-    rows = max(1, _BLOCK // (channels * width))
+    from lsa_engine.foreground.paper_kernels import sweep
+
+    base, weights = _coefficients(tilde, alpha, kappa, initial)
+    height = initial.shape[1]
     old, new = initial, np.empty_like(initial)
     spare = np.empty_like(initial) if iterations > 1 else new
-    product = np.empty((channels, min(rows, height), width), np.float32)
     for _ in range(iterations):
-        for top in range(0, height, rows):
-            end = min(top + rows, height)
-            first, last = max(top, 1), min(end, height - 1)
-            out, here = new[:, top:end], product[:, : end - top]
-            np.copyto(out, base[:, top:end])
-            out[..., 1:] += np.multiply(old[:, top:end, :-1], left[top:end, 1:], out=here[..., 1:])
-            out[..., :-1] += np.multiply(old[:, top:end, 1:], right[top:end, :-1], out=here[..., :-1])
-            if first < end:
-                new[:, first:end] += np.multiply(
-                    old[:, first - 1 : end - 1], up[first:end], out=product[:, : end - first]
-                )
-            if top < last:
-                new[:, top:last] += np.multiply(
-                    old[:, top + 1 : last + 1], down[top:last], out=product[:, : last - top]
-                )
-            steps.check()
+        bands.run(sweep, height, initial.size, old, new, base, *weights)
         # The caller's array is only read: after the first sweep, two arrays of our own take turns.
         old, new = new, (spare if old is initial else old)
-        steps.advance(height * width)
+        steps.advance(alpha.size)
     return old
 
 

@@ -114,8 +114,9 @@ def test_algorithm_2_matches_a_literal_transcription_with_other_parameters() -> 
 def test_sweeping_in_blocks_of_rows_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     foreground, alpha = picture(29, 17, seed=5)
     whole = multiscale_refine(foreground, alpha, scales=2)
+    monkeypatch.setattr("lsa_engine.bands._PARALLEL_FROM", 1)
     for values in (1, 3 * 17 * 4):
-        monkeypatch.setattr("lsa_engine.foreground.paper._BLOCK", values)
+        monkeypatch.setattr("lsa_engine.bands._PIECE", values)
         np.testing.assert_array_equal(multiscale_refine(foreground, alpha, scales=2), whole)
 
 

@@ -1,0 +1,340 @@
+"""Foreground refinement (paper, section 4.1): one function over its algorithms, for arrays and tensors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsa_engine.arrays import require_finite, to_numpy, to_unit_range
+from lsa_engine.bands import Bands
+from lsa_engine.errors import InputError
+from lsa_engine.foreground.energy import check_kappa
+from lsa_engine.foreground.multigrid import Convergence, solve
+from lsa_engine.foreground.paper import multiscale_refine
+from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+
+if TYPE_CHECKING:
+    import torch
+
+RefinementMethod = Literal["multigrid", "paper"]
+
+_REFINING = "refining the foreground"
+_COMPILING = "preparing to refine the foreground (compiling on first use)"
+
+# Above this many pixels, one channel after the other: the grids then take half the memory.
+_CHANNELWISE_FROM = 1 << 25
+
+
+_UNKNOWN = Convergence(np.zeros(1), np.zeros(1), 0, True)
+
+
+@dataclass(frozen=True)
+class ForegroundReport:
+    """What a refinement did.
+
+    Attributes
+    ----------
+    method : str
+        "multigrid" or "paper".
+    device : str
+        Where it ran.
+    energy : float or None
+        The cost E of the result before rounding to integers, summed over a batch; None for "paper", which does not
+        compute it (:func:`lsa_engine.foreground.energy` does).
+    relative_gap : float or None
+        Estimated upper bound of (E − E*)/E*, the largest of a batch; None for "paper", infinite where E* is zero but
+        for rounding.
+    cycles : int
+        Multigrid cycles at full size; 0 for "paper".
+    seconds : float
+        Wall time.
+    notes : tuple of str
+        What a user should know: a device that ran out of memory, a tolerance that was not reached.
+    """
+
+    method: str
+    device: str
+    energy: float | None
+    relative_gap: float | None
+    cycles: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+def refine_foreground(
+    foreground: Any,
+    alpha: Any,
+    *,
+    kappa: float = 1.0,
+    method: RefinementMethod = "multigrid",
+    tolerance: float = 1e-3,
+    device: str = "auto",
+    report: Callable[[ForegroundReport], None] | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Any:
+    """Make a foreground smooth where it is hardly seen, and leave it where it is (Assumption 1, section 4.1).
+
+    Interpolating, rotating or resizing the result then no longer draws wrong colours into the visible part.
+
+    Parameters
+    ----------
+    foreground : array or Tensor (H, W), (H, W, C) or (N, H, W, C)
+        Straight (not premultiplied) colours, any number of channels; unsigned integers are scaled by their range,
+        floats taken as they are.
+    alpha : array or Tensor (H, W) or, for a batch, (N, H, W)
+        Opacity: unsigned integers by their range, floats in [0, 1].
+    kappa : float
+        Weight κ > 0 of the smoothness term.
+    method : {"multigrid", "paper"}
+        "multigrid" goes to the minimum of :func:`~lsa_engine.foreground.energy.energy`; "paper" is Algorithm 2 as
+        printed, with S = 6 and T = 20, which is smoother than the minimum.
+    tolerance : float
+        Largest (E − E*)/E* of "multigrid", by its own estimate.
+    device : str
+        "auto", "cpu", "cuda", "cuda:1" or "mps", for arrays: "auto" takes a CUDA GPU where there is one, else the
+        processor. A Tensor stays on its own device. "paper" always runs on the processor.
+    report : callable, optional
+        Receives a :class:`ForegroundReport` at the end.
+    progress, cancel : optional
+        Called and checked several times a second.
+
+    Returns
+    -------
+    array or Tensor, as `foreground`
+        The refined colours, of the same shape, type and device; integers are rounded, booleans become float32.
+
+    Raises
+    ------
+    InputError
+        If the sizes differ, an array is empty or not usable, or an option is out of range.
+    Cancelled
+        If `cancel` was set.
+
+    Notes
+    -----
+    An opaque pixel (α = 1) with a neighbour that is not opaque moves a little: the printed cost ties the neighbour to
+    it by κ(1−α_j)². Opaque pixels among opaque ones keep their colour exactly.
+    """
+    _check_options(method, kappa, tolerance)
+    began = time.perf_counter()
+    given, opacity, batched = _check_pair(foreground, alpha)
+    tensor = _as_tensor(foreground)
+    colours = given if batched else given[None]
+    if given.ndim == 2:
+        colours = colours[..., None]
+    opacities = opacity if batched else opacity[None]
+    place = _device(device, tensor) if method == "multigrid" else "cpu"
+    notes = []
+    result = np.empty(colours.shape, given.dtype if given.dtype.kind in "uf" else np.float32)
+    outcome = None
+    if place != "cpu":
+        outcome = _on_device(colours, opacities, kappa, tolerance, place, result, progress, cancel)
+        if outcome is None:
+            notes.append(f"{place} had too little free memory; the processor refined the foreground instead.")
+            place = "cpu"
+    if outcome is None:
+        parts = []
+        for image, plane, out in zip(colours, opacities, result, strict=True):
+            if method == "paper":
+                _put(multiscale_refine(_unit(image), plane, kappa=kappa, progress=progress, cancel=cancel), out)
+            else:
+                parts.append(_on_processor(image, plane, kappa, tolerance, out, progress, cancel))
+        outcome = _join(parts) if parts else _UNKNOWN
+    if report is not None:
+        exact = method == "multigrid"
+        if not outcome.converged:
+            notes.append(f"The tolerance {tolerance:g} was not reached in {outcome.cycles} cycles.")
+        report(
+            ForegroundReport(
+                method=method,
+                device=place,
+                energy=float(outcome.energy.sum()) if exact else None,
+                relative_gap=_relative(outcome) if exact else None,
+                cycles=outcome.cycles,
+                seconds=time.perf_counter() - began,
+                notes=tuple(notes),
+            )
+        )
+    result = result.reshape(given.shape)
+    if tensor is None:
+        return result
+    import torch
+
+    return torch.from_numpy(result).to(tensor.device)
+
+
+def _check_options(method: str, kappa: float, tolerance: float) -> None:
+    if method not in get_args(RefinementMethod):
+        raise InputError(
+            f"method is {method!r}, but one of {', '.join(get_args(RefinementMethod))} is expected: choose one."
+        )
+    check_kappa(kappa)
+    if not 0 < tolerance < np.inf:
+        raise InputError(
+            f"tolerance is {tolerance!r}, but a positive number is expected: give 1e-3, or less for more exactness."
+        )
+
+
+def _check_pair(foreground: Any, alpha: Any) -> tuple[NDArray[Any], NDArray[np.float32], bool]:
+    """Return the foreground in its own type, alpha as float32, and whether they are a batch."""
+    given, opacity = to_numpy(foreground, "foreground"), to_numpy(alpha, "alpha")
+    if given.ndim == 3 and opacity.ndim == 3 and opacity.shape[2] == 1:
+        opacity = opacity[..., 0]
+    batched = given.ndim == 4
+    if given.ndim not in (2, 3, 4) or given.size == 0:
+        raise InputError(
+            f"The foreground has shape {given.shape}, but (H, W), (H, W, C) or (N, H, W, C) without an empty axis is "
+            "expected: pass an image."
+        )
+    expected = given.shape[: 3 if batched else 2]
+    if opacity.shape != expected:
+        raise InputError(
+            f"The foreground has shape {given.shape} and alpha {opacity.shape}, but alpha must be {expected}, the same "
+            "pixels: resize or crop one of them."
+        )
+    if given.dtype.kind not in "buf":
+        raise InputError(
+            f"The foreground holds {given.dtype}, but unsigned integers or floats are expected: convert it to uint8, "
+            "uint16 or float32."
+        )
+    require_finite(given, "foreground")
+    return given, np.ascontiguousarray(to_unit_range(opacity, None, "alpha")), batched
+
+
+def _as_tensor(value: Any) -> torch.Tensor | None:
+    return value if type(value).__module__.startswith("torch") else None
+
+
+def _device(name: str, tensor: torch.Tensor | None) -> str:
+    if tensor is not None:
+        return str(tensor.device)
+    if name == "cpu":
+        return name
+    import torch
+
+    from lsa_engine.devices import choose_device
+
+    # The compiled loops are faster than tensor operations on anything but a CUDA GPU.
+    return str(choose_device(name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def _unit(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Scale integers by their range; floats as they are."""
+    if values.dtype.kind == "u":
+        return np.divide(values, np.iinfo(values.dtype).max, dtype=np.float32)
+    return np.asarray(values, np.float32)
+
+
+def _put(refined: NDArray[np.float32], out: NDArray[Any]) -> None:
+    """Write colours into an array of the foreground's type."""
+    if out.dtype.kind == "u":
+        largest = np.float64(np.iinfo(out.dtype).max)
+        wide = refined if out.dtype.itemsize < 4 else refined.astype(np.float64)
+        out[...] = np.rint(np.clip(wide, 0, 1) * wide.dtype.type(largest))
+    else:
+        out[...] = refined
+
+
+def _on_processor(
+    colours: NDArray[Any],
+    alpha: NDArray[np.float32],
+    kappa: float,
+    tolerance: float,
+    out: NDArray[Any],
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
+) -> Convergence:
+    """Refine one image (H, W, C) into `out`."""
+    from lsa_engine.foreground.multigrid_processor import build_grids, is_compiled, load_colours, read_colours
+
+    steps = Steps(_REFINING if is_compiled() else _COMPILING, 100, progress, cancel)
+
+    channels = colours.shape[2]
+    if not alpha.any():
+        return _fill_with_mean(colours, out)
+    at_once = 1 if alpha.size > _CHANNELWISE_FROM else channels
+    direct = out.dtype == np.float32 and at_once == channels
+    parts = []
+    with Bands(steps.check) as bands:
+        grids = build_grids(alpha, at_once, kappa, bands)
+        share = 100 * at_once // (channels * (len(grids) + 1))
+        for first in range(0, channels, at_once):
+            chosen = slice(first, first + at_once)
+            unit = np.ascontiguousarray(_unit(colours[..., chosen]))
+            load_colours(grids[0], unit)
+            steps.advance(share, _REFINING)
+            parts.append(solve(grids, tolerance, _floor(unit, tolerance), after_cycle=lambda: steps.advance(share)))
+            target = out if direct else unit  # the colours are not needed any more
+            read_colours(grids[0], target)
+            if not direct:
+                _put(target, out[..., chosen])
+    steps.finish()
+    return _join(parts)
+
+
+def _on_device(
+    colours: NDArray[Any],
+    alphas: NDArray[np.float32],
+    kappa: float,
+    tolerance: float,
+    place: str,
+    out: NDArray[Any],
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
+) -> Convergence | None:
+    """Refine a batch (N, H, W, C) into `out` with tensors; return None where the device's memory does not suffice."""
+    import torch
+
+    from lsa_engine.foreground.multigrid_torch import build_tensor_grids
+
+    steps = Steps(_REFINING, 100, progress, cancel)
+    try:
+        with torch.inference_mode():
+            unit = torch.from_numpy(np.ascontiguousarray(_unit(colours))).to(place).permute(0, 3, 1, 2).contiguous()
+            grids = build_tensor_grids(unit, torch.from_numpy(alphas[:, None]).to(place), kappa)
+            steps.advance(100 // (len(grids) + 1))
+            floor = _floor(unit, tolerance)
+            outcome = solve(
+                grids, tolerance, floor, after_cycle=lambda: steps.advance(100 // (len(grids) + 1))
+            )
+            _put(grids[0].x.permute(0, 2, 3, 1).cpu().numpy(), out)
+    except torch.OutOfMemoryError:
+        return None
+    for index in np.flatnonzero(~alphas.any((1, 2))):
+        _fill_with_mean(colours[index], out[index])
+    steps.finish()
+    return outcome
+
+
+def _floor(colours: Any, tolerance: float) -> float:
+    """Return a cost that is nothing beside the colours themselves, for images whose optimum costs nothing."""
+    return 1e-6 * tolerance * float((colours * colours).sum())
+
+
+def _fill_with_mean(colours: NDArray[Any], out: NDArray[Any]) -> Convergence:
+    """Give an image of which nothing is seen its mean colour: of the constants, which all cost 0, the nearest."""
+    _put(np.broadcast_to(_unit(colours).mean((0, 1), dtype=np.float64).astype(np.float32), out.shape), out)
+    return Convergence(np.zeros(1), np.zeros(1), 0, True)
+
+
+def _join(parts: list[Convergence]) -> Convergence:
+    """Return the sums of energies and gaps."""
+    return Convergence(
+        np.sum([part.energy for part in parts], 0),
+        np.sum([part.gap for part in parts], 0),
+        max(part.cycles for part in parts),
+        all(part.converged for part in parts),
+    )
+
+
+def _relative(outcome: Convergence) -> float:
+    least = outcome.energy - outcome.gap
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(outcome.gap <= 0, 0.0, np.where(least > 0, outcome.gap / least, np.inf))
+    return float(relative.max())
