@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import pairwise
 from typing import Any, Self
 
 _PARALLEL_FROM = 1 << 18
@@ -34,7 +35,7 @@ class Bands:
         self._check()
         count = min(rows, self._threads * -(-work // (_PIECE * self._threads)))
         edges = [rows * i // count for i in range(count + 1)]
-        bands = list(zip(edges[:-1], edges[1:], strict=True))
+        bands = list(pairwise(edges))
         if self._pool is None:
             return sum(self._after_check(loop, *arguments, *band) for band in bands)
         pending = [self._pool.submit(self._after_check, loop, *arguments, *band) for band in bands]

@@ -21,10 +21,7 @@ Sums = float | NDArray[np.float64]
 
 
 class Grid(Protocol):
-    """One level of the hierarchy: the unknown colours x, right-hand sides and weights of a grid of pixels.
-
-    The system is (a + Σ w) x − Σ w x' = b over the four neighbours x', with data weights a and edge weights w.
-    """
+    """One level of a hierarchy: the unknowns x of a grid of pixels, and the system Ax = b that they solve."""
 
     def smooth(self, colour: int) -> None:
         """Solve for the pixels of one colour of a chessboard, the others as they are."""
@@ -36,13 +33,17 @@ class Grid(Protocol):
         """Give the coarser grid the right-hand sides of this one, summed."""
 
     def restrict_residual(self) -> Sums:
-        """Give the coarser grid the residuals b − Ax, summed, as its right-hand sides; return Σ r²/d."""
+        """Give the coarser grid the residuals r = b − Ax, summed, as its right-hand sides; return Σ r²/d."""
 
     def prolong(self, *, add: bool) -> None:
         """Put the coarser grid's x here, interpolated, or add it."""
 
+
+class MeasuredGrid(Grid, Protocol):
+    """A grid that can tell how near to the optimum it is."""
+
     def scaled_right(self) -> Sums:
-        """Return Σ b²/d."""
+        """Return Σ b²/d, d the diagonal of A."""
 
     def energy(self) -> Sums:
         """Return the cost of x."""
@@ -70,8 +71,32 @@ class Convergence:
     converged: bool
 
 
+def full_multigrid(
+    grids: Sequence[Grid], *, before: int = _BEFORE, after: int = _AFTER, after_cycle: Callable[[], None] = lambda: None
+) -> None:
+    """Give each grid, coarsest first, the solution of the next coarser one to start from, and run a V-cycle on it.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+        Finest first. The right-hand sides of the first are set, the weights of all.
+    before, after : int
+        Red-black sweeps of a V-cycle before and after its visit to the coarser grid.
+    after_cycle : callable
+        Called after each cycle; may raise to stop.
+    """
+    for grid in grids[:-1]:
+        grid.restrict_right()
+    grids[-1].clear()
+    _sweep(grids[-1], _COARSEST_SWEEPS)
+    for level in reversed(range(len(grids) - 1)):
+        grids[level].prolong(add=False)
+        _cycle(grids, level, before, after)
+        after_cycle()
+
+
 def solve(
-    grids: Sequence[Grid],
+    grids: Sequence[MeasuredGrid],
     tolerance: float,
     floor: Sums,
     *,
@@ -80,12 +105,11 @@ def solve(
 ) -> Convergence:
     """Solve the finest of some grids, each half the size of the one before, in place.
 
-    Each grid starts from the solution of the next coarser one and runs one V-cycle; then the finest runs further ones
-    until the estimate is met.
+    After :func:`full_multigrid`, the finest grid runs further V-cycles until the estimate of the gap is small enough.
 
     Parameters
     ----------
-    grids : sequence of Grid
+    grids : sequence of MeasuredGrid
         Finest first. The right-hand sides of the first are set, the weights of all.
     tolerance : float
         Wanted (E − E*)/E*.
@@ -98,27 +122,19 @@ def solve(
     -------
     Convergence
     """
-    finest, coarsest = grids[0], grids[-1]
-    for grid in grids[:-1]:
-        grid.restrict_right()
-    coarsest.clear()
-    _sweep(coarsest, _COARSEST_SWEEPS)
-    for level in reversed(range(len(grids) - 1)):
-        grids[level].prolong(add=False)
-        _cycle(grids, level)
-        after_cycle()
+    full_multigrid(grids, after_cycle=after_cycle)
     cycles = 1
     while True:
-        gap, cost = bound_gap(grids), np.atleast_1d(np.asarray(finest.energy(), np.float64))
+        gap, cost = bound_gap(grids), np.atleast_1d(np.asarray(grids[0].energy(), np.float64))
         reached = bool(np.all(gap <= np.maximum(tolerance * (cost - gap), floor)))
         if reached or cycles >= most_cycles or len(grids) == 1:
             return Convergence(cost, gap, cycles, reached)
-        _cycle(grids, 0)
+        _cycle(grids, 0, _BEFORE, _AFTER)
         cycles += 1
         after_cycle()
 
 
-def bound_gap(grids: Sequence[Grid]) -> NDArray[np.float64]:
+def bound_gap(grids: Sequence[MeasuredGrid]) -> NDArray[np.float64]:
     """Return an estimated upper bound (N,) of E(x) − E* = ½ rᵀA⁻¹r, from the residuals r summed down all grids.
 
     The inverse is replaced by the sum over the grids of each one's inverse diagonal, which is spectrally equivalent to
@@ -135,18 +151,18 @@ def bound_gap(grids: Sequence[Grid]) -> NDArray[np.float64]:
     return np.atleast_1d(np.asarray(0.5 * _SAFETY * total, np.float64))
 
 
-def _cycle(grids: Sequence[Grid], level: int) -> None:
+def _cycle(grids: Sequence[Grid], level: int, before: int, after: int) -> None:
     """Run one V-cycle from a grid down and back."""
     grid = grids[level]
     if level + 1 == len(grids):
         _sweep(grid, _COARSEST_SWEEPS)
         return
-    _sweep(grid, _BEFORE)
+    _sweep(grid, before)
     grid.restrict_residual()
     grids[level + 1].clear()
-    _cycle(grids, level + 1)
+    _cycle(grids, level + 1, before, after)
     grid.prolong(add=True)
-    _sweep(grid, _AFTER)
+    _sweep(grid, after)
 
 
 def _sweep(grid: Grid, times: int) -> None:

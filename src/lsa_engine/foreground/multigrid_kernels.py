@@ -53,15 +53,13 @@ def invert_diagonal(known, east, south, inverse, top, bottom):  # type: ignore[n
             s = (r - 1 + p) % 2
             o = 1 - p
             for k in range(1, places + 1):
-                total = (
-                    known[r, p, k] + east[r, p, k] + east[r, o, k - 1 + s] + south[r, p, k] + south[r - 1, o, k]
-                )
+                total = known[r, p, k] + east[r, p, k] + east[r, o, k - 1 + s] + south[r, p, k] + south[r - 1, o, k]
                 inverse[r, p, k] = np.float32(1) / total if total > 0 else np.float32(0)
 
 
 @compiled
 def coarsen_weights(known, east, south, height, coarse_known, coarse_east, coarse_south, width, top, bottom):  # type: ignore[no-untyped-def]
-    """Fill a coarser grid's weights: data summed; edges halved and summed, as a cell twice as large is twice as long."""
+    """Fill a coarser grid's weights: data summed; edges summed and halved, as a larger cell is also longer."""
     half = np.float32(0.5)
     for row in range(top, bottom):
         upper, lower = 2 * row + 1, 2 * row + 2
@@ -134,9 +132,9 @@ def restrict_residual(x, right, known, east, south, inverse, height, coarse, wid
 
     The colour smoothed last, 1, has no residual but rounding: only the other is looked at.
     """
-    channels, places = x.shape[2], x.shape[3] - 2
+    channels = x.shape[2]
     line = np.zeros(width, np.float32)
-    total = 0.0
+    total = np.float64(0)
     for row in range(top, bottom):
         for c in range(channels):
             line[:] = 0
@@ -168,7 +166,7 @@ def restrict_residual(x, right, known, east, south, inverse, height, coarse, wid
 @compiled
 def scaled_square(values, inverse, top, bottom):  # type: ignore[no-untyped-def]
     """Return Σ values² · inverse over rows top:bottom."""
-    total = 0.0
+    total = np.float64(0)
     for r in range(top + 1, bottom + 1):
         for p in range(2):
             for c in range(values.shape[2]):
@@ -183,7 +181,7 @@ def scaled_square(values, inverse, top, bottom):  # type: ignore[no-untyped-def]
 def measure_energy(x, right, known, east, south, top, bottom):  # type: ignore[no-untyped-def]
     """Return the cost of rows top:bottom, each edge counted with its left or upper end."""
     channels, places = x.shape[2], x.shape[3] - 2
-    total = 0.0
+    total = np.float64(0)
     for r in range(top + 1, bottom + 1):
         for p in range(2):
             s = (r - 1 + p) % 2

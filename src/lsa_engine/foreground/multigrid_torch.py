@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class TensorGrid:
-    """A :class:`~lsa_engine.foreground.multigrid.Grid` of N images; the same steps as the compiled loops.
+    """A :class:`~lsa_engine.foreground.multigrid.MeasuredGrid` of N images; the same steps as the compiled loops.
 
     Parameters
     ----------

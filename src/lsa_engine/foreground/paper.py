@@ -133,8 +133,8 @@ def multiscale_refine(
     steps = Steps("refining the foreground", sum(h * w * sweeps for h, w, sweeps in plan), progress, cancel)
     with Bands(steps.check) as bands:
         for h, w, sweeps in plan:
-            resized = (_resize(planes, h, w) for planes in (tilde, opacity, estimate))
-            estimate = _sweep(*resized, kappa, sweeps, steps, bands)
+            small, plane, start = (_resize(planes, h, w) for planes in (tilde, opacity, estimate))
+            estimate = _sweep(small, plane, start, kappa, sweeps, steps, bands)
     return _like(estimate, given)
 
 

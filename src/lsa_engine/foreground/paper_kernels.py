@@ -7,7 +7,7 @@ from lsa_engine.compiling import compiled
 
 @compiled
 def sweep(old, new, base, left, right, up, down, top, bottom):  # type: ignore[no-untyped-def]
-    """Fill rows top:bottom of `new` from `old`, planes (C, H, W): `base` plus the neighbours by their weights (H, W)."""
+    """Fill rows top:bottom of `new` from `old`, planes (C, H, W): `base` plus the neighbours, weighted (H, W)."""
     channels, height, width = old.shape
     for c in range(channels):
         for r in range(top, bottom):

@@ -234,9 +234,9 @@ def _unit(values: NDArray[Any]) -> NDArray[np.float32]:
 def _put(refined: NDArray[np.float32], out: NDArray[Any]) -> None:
     """Write colours into an array of the foreground's type."""
     if out.dtype.kind == "u":
-        largest = np.float64(np.iinfo(out.dtype).max)
-        wide = refined if out.dtype.itemsize < 4 else refined.astype(np.float64)
-        out[...] = np.rint(np.clip(wide, 0, 1) * wide.dtype.type(largest))
+        # 32 bits and more take double precision, whose rounding is coarser than a step for none but 64.
+        wide = np.clip(refined, 0, 1, dtype=np.float32 if out.dtype.itemsize < 4 else np.float64)
+        out[...] = np.rint(wide * wide.dtype.type(np.iinfo(out.dtype).max))
     else:
         out[...] = refined
 
@@ -300,9 +300,7 @@ def _on_device(
             grids = build_tensor_grids(unit, torch.from_numpy(alphas[:, None]).to(place), kappa)
             steps.advance(100 // (len(grids) + 1))
             floor = _floor(unit, tolerance)
-            outcome = solve(
-                grids, tolerance, floor, after_cycle=lambda: steps.advance(100 // (len(grids) + 1))
-            )
+            outcome = solve(grids, tolerance, floor, after_cycle=lambda: steps.advance(100 // (len(grids) + 1)))
             _put(grids[0].x.permute(0, 2, 3, 1).cpu().numpy(), out)
     except torch.OutOfMemoryError:
         return None

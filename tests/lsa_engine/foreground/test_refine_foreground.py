@@ -96,8 +96,9 @@ def test_turning_the_picture_turns_the_result(pair: tuple[Plane, Plane], how: st
 @given(pictures, st.floats(0.125, 8, width=32))
 def test_a_brighter_foreground_gives_a_brighter_result(pair: tuple[Plane, Plane], factor: float) -> None:
     foreground, alpha = pair
+    plain = refine_foreground(foreground, alpha, tolerance=1e-9)
     scaled = refine_foreground(np.float32(factor) * foreground, alpha, tolerance=1e-9)
-    np.testing.assert_allclose(scaled, factor * refine_foreground(foreground, alpha, tolerance=1e-9), atol=2e-3 * factor)
+    np.testing.assert_allclose(scaled, factor * plain, atol=2e-3 * factor)
 
 
 # What a user sees.
@@ -150,7 +151,7 @@ def test_the_visible_part_stays_and_the_surround_takes_its_colour(method: str) -
 def test_the_minimum_costs_less_than_algorithm_2() -> None:
     rng = np.random.default_rng(3)
     foreground, alpha = rng.random((64, 64, 3)), rng.random((64, 64))
-    paper, multigrid = (energy(refine_foreground(foreground, alpha, method=m), foreground, alpha) for m in METHODS[::-1])
+    multigrid, paper = (energy(refine_foreground(foreground, alpha, method=m), foreground, alpha) for m in METHODS)
     assert multigrid < paper < 0.5 * energy(foreground, foreground, alpha)
 
 
