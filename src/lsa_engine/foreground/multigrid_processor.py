@@ -16,7 +16,7 @@ Values = NDArray[np.float32]
 
 
 class ProcessorGrid:
-    """A :class:`~lsa_engine.foreground.multigrid.MeasuredGrid` in arrays; see the kernels for how pixels lie in them."""
+    """A :class:`~lsa_engine.foreground.multigrid.MeasuredGrid` in arrays; the kernels say how pixels lie in them."""
 
     def __init__(self, height: int, width: int, channels: int, bands: Bands) -> None:
         self.height, self.width, self.channels = height, width, channels

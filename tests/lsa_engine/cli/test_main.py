@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from lsa_engine.cli.main import build_parser, main
-from lsa_engine.image_io import read_image, write_alpha, write_image
+from lsa_engine.image_io import read_image, write_alpha, write_image, write_rgba
 
 COMMANDS = ("matte", "refine-foreground", "evaluate", "train", "import-weights", "info", "demo")
 
@@ -157,7 +157,8 @@ def test_ctrl_c_at_the_terminal_stops_a_long_refinement_with_status_130(tmp_path
     write_alpha(tmp_path / "alpha.png", rng.random((2400, 2400), np.float32))
     before = sorted(tmp_path.iterdir())
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "lsa_engine", "refine-foreground", "foreground.png", "alpha.png", "-o", "out.png"]
+    files = ["foreground.png", "alpha.png", "-o", "out.png"]
+    command = [sys.executable, "-m", "lsa_engine", "refine-foreground", *files, "--method", "paper"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=theirs)
     os.close(theirs)
     printed = b""
@@ -183,3 +184,31 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     script = f"{sys.executable} -m lsa_engine info --json | head -c 1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", script], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "{", "")
+
+
+def test_a_folder_of_foregrounds_is_refined_and_a_failure_shows_in_the_status(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colours, alphas = tmp_path / "colours", tmp_path / "alphas"
+    for target, name in ((colours, "foreground.png"), (alphas, "alpha.png")):
+        target.mkdir()
+        for stem in ("a", "b"):
+            (target / f"{stem}.png").write_bytes((folder / name).read_bytes())
+    command = ["refine-foreground", str(colours), str(alphas), "-o", str(tmp_path / "out")]
+    assert main(command) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0].split() == ["file", "size", "cost", "before", "after", "seconds"]
+    assert "2 refined, 0 kept from before, 0 failed" in printed.out
+
+    (colours / "b.png").write_bytes(b"")
+    assert main(command) == 2
+    printed = capsys.readouterr()
+    assert "0 refined, 1 kept from before, 1 failed" in printed.out
+    assert "lsa: b.png was not refined" in printed.err
+
+
+def test_a_cut_out_needs_no_alpha_beside_it(tmp_path: Path, scene) -> None:
+    write_rgba(tmp_path / "cutout.png", np.dstack([scene.foreground, scene.alpha]), bits=16)
+    out = tmp_path / "refined.png"
+    assert main(["refine-foreground", str(tmp_path / "cutout.png"), "-o", str(out)]) == 0
+    assert read_image(out).shape == (*scene.alpha.shape, 4)
