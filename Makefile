@@ -16,7 +16,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo napari test test-engine test-gui qt-packages lint format bench screenshots clean distclean
+.PHONY: help demo napari test test-engine test-gui qt-packages lint format bench bench-foreground screenshots clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ format: $(VENV)/.dev ## Format the code and sort the imports
 
 bench: $(VENV)/.base ## Measure speed and memory
 	@set -e; for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark; done
+
+bench-foreground: $(VENV)/.base ## Measure foreground refinement and estimation
+	@$(BIN)/python benchmarks/foreground.py
 
 screenshots: $(VENV)/.dev qt-packages ## Take the pictures of the documentation
 	QT_API=$(QT_API) $(SCREEN) $(BIN)/python scripts/screenshots.py

@@ -13,16 +13,20 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lsa_engine.cli.files import PICTURES, check_outputs
 from lsa_engine.cli.progress_bar import ProgressBar
 from lsa_engine.cli.status import DONE, UNUSABLE
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
     from lsa_engine.foreground.folders import FolderReport, RefinedFile
 
 _METHODS = ("multigrid", "paper")
+_FIGURES = (".png", ".pdf", ".svg")
 _MOST_LINES = 20
 
 
@@ -53,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tolerance", type=float, default=1e-3, help="largest estimated (E - E*)/E* of multigrid (0.001)"
     )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="also draw F, αF, |∇F| and |∇F| against α, before and after (.png, .pdf, .svg); of a folder, the first",
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="files of a folder at a time (one for each core)")
 
 
@@ -63,7 +73,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _run_file(options: argparse.Namespace) -> int:
     sources = [path for path in (options.foreground, options.alpha) if path is not None]
-    check_outputs({options.output: PICTURES}, sources)
+    if options.plot == options.output:
+        options.fail(f"{options.plot} is named for two outputs: give each its own name")
+    check_outputs({options.output: PICTURES} | ({options.plot: _FIGURES} if options.plot else {}), sources)
 
     from lsa_engine.foreground import ForegroundReport, energy, refine_foreground
     from lsa_engine.foreground.folders import ForegroundPair, read_pair, write_refined
@@ -82,7 +94,10 @@ def _run_file(options: argparse.Namespace) -> int:
         )
     before = energy(foreground, foreground, alpha, kappa=options.kappa)
     after = energy(refined, foreground, alpha, kappa=options.kappa)
+    figure = _figure(foreground, refined, alpha) if options.plot else None
     write_refined(options.output, refined, None if options.alpha is not None else alpha)
+    if figure is not None:
+        _write_figure(figure, options.plot)
     for note in reports[0].notes:
         print(f"lsa: {note}", file=sys.stderr)
     print(f"Wrote {options.output} (cost {before:.6g} before, {after:.6g} after).")
@@ -90,8 +105,11 @@ def _run_file(options: argparse.Namespace) -> int:
 
 
 def _run_folder(options: argparse.Namespace) -> int:
-    from lsa_engine.foreground.folders import RECORD, find_pairs, refine_files
+    from lsa_engine.foreground.folders import RECORD, find_pairs, read_pair, refine_files
+    from lsa_engine.image_io import read_image
 
+    if options.plot:
+        check_outputs({options.plot: _FIGURES})
     pairs = find_pairs(options.foreground, options.alpha)
     with ProgressBar() as progress:
         report = refine_files(
@@ -104,11 +122,30 @@ def _run_folder(options: argparse.Namespace) -> int:
             progress=progress,
         )
     _print_table(report)
+    made = {line.name for line in (*report.refined, *report.kept)}
+    shown = next((pair for pair in pairs if pair.output_name in made), None)
+    if options.plot and shown is not None:
+        foreground, alpha = read_pair(shown)
+        _write_figure(_figure(foreground, read_image(options.output / shown.output_name), alpha), options.plot)
     for name, reason in report.failed:
         print(f"lsa: {name} was not refined: {reason}", file=sys.stderr)
     done = f"{len(report.refined)} refined, {len(report.kept)} kept from before, {len(report.failed)} failed"
     print(f"{options.output}: {done}; costs in {RECORD}.")
     return UNUSABLE if report.failed else DONE
+
+
+def _figure(foreground: NDArray[Any], refined: NDArray[Any], alpha: NDArray[Any]) -> Figure:
+    from lsa_engine.foreground.figure import draw_refinement
+
+    # A refined cut-out has its alpha behind the colours.
+    return draw_refinement(foreground, refined[..., :3] if refined.ndim == 3 else refined, alpha)
+
+
+def _write_figure(figure: Figure, path: Path) -> None:
+    from lsa_engine.image_io import atomic_path
+
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150)
 
 
 def _print_table(report: FolderReport) -> None:

@@ -212,3 +212,12 @@ def test_a_cut_out_needs_no_alpha_beside_it(tmp_path: Path, scene) -> None:
     out = tmp_path / "refined.png"
     assert main(["refine-foreground", str(tmp_path / "cutout.png"), "-o", str(out)]) == 0
     assert read_image(out).shape == (*scene.alpha.shape, 4)
+
+
+def test_the_figure_is_drawn_beside_the_refined_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [str(folder / "foreground.png"), str(folder / "alpha.png"), "-o", str(folder / "refined.png")]
+    assert main(["refine-foreground", *files, "--plot", str(folder / "figure.png")]) == 0
+    height, width = read_image(folder / "figure.png").shape[:2]
+    assert width > 1000 and height > 400
+    assert main(["refine-foreground", *files, "--plot", str(folder / "figure.xyz")]) == 2
+    assert "does not end in .png or .pdf or .svg" in capsys.readouterr().err
