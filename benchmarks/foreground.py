@@ -130,12 +130,9 @@ def refinement() -> None:
     multilevel = median_seconds(lambda: estimate_foreground_ml(foreground, alpha))
     rows.append(("PyMatting estimate_foreground_ml (another cost)", multilevel, None))
     print(f"## Foreground refinement, {WIDTH} × {HEIGHT}, {usable_cores()} threads (medians of {ROUNDS})\n")
-    print(
-        f"{platform.processor() or platform.machine()}, E* = {least:.6g}, E before {energy(foreground, foreground, alpha):.6g}\n"
-    )
-    print(
-        "| method | time | literal ÷ it | PyMatting ÷ it | (E − E*)/E* | estimated bound |\n|---|---|---|---|---|---|"
-    )
+    before = energy(foreground, foreground, alpha)
+    print(f"{platform.processor() or platform.machine()}, E* = {least:.6g}, E before {before:.6g}\n")
+    print("| method | time | literal ÷ it | PyMatting ÷ it | (E − E*)/E* | its own bound |\n|---|---|---|---|---|---|")
     bounds = iter(["–", *(f"{r.relative_gap:.1e}" if r.relative_gap is not None else "–" for r in reports), "–"])
     for name, seconds, refined in rows:
         gap = "–" if refined is None else f"{(energy(refined, foreground, alpha) - least) / least:.2g}"

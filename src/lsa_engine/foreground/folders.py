@@ -24,6 +24,7 @@ from lsa_engine.errors import Cancelled, DataError, FileError, LsaError
 from lsa_engine.foreground.energy import energy
 from lsa_engine.foreground.refinement import ForegroundReport, RefinementMethod, refine_foreground
 from lsa_engine.image_io import read_alpha, read_image, write_image, write_rgba
+from lsa_engine.image_io.writing import Bits
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 
 RECORD = "refined.csv"
@@ -296,7 +297,7 @@ def read_pair(pair: ForegroundPair) -> tuple[NDArray[Any], NDArray[np.float32]]:
 
 def write_refined(path: Path, refined: NDArray[Any], alpha: NDArray[np.float32] | None) -> None:
     """Write refined colours as deep as they are; with `alpha` as an RGBA file."""
-    bits = 8 if refined.dtype == np.uint8 else 16
+    bits: Bits = 8 if refined.dtype == np.uint8 else 16
     if alpha is None:
         write_image(path, refined, bits=bits)
         return
