@@ -119,10 +119,13 @@ def matting(camera: Photographer) -> None:
 
 
 def foreground(camera: Photographer) -> None:
-    """The cut-out."""
+    """The cut-out, and a foreground refined."""
     widget = camera.open(ForegroundWidget, "Foreground")
     camera.run(widget)
     camera.take("foreground")
+    widget.task.value = "refine"
+    camera.run(widget)
+    camera.take("foreground-refined")
 
 
 def training(camera: Photographer, folder: Path | None) -> None:

@@ -1,13 +1,17 @@
-"""The Foreground widget: an image and its alpha in, colours without spill and a cut-out out."""
+"""The Foreground widget: colours without spill and a cut-out from an image and its alpha, or a foreground refined."""
 
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, ComboBox
+import numpy as np
+from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox
 from napari.layers import Image, Layer
 from numpy.typing import NDArray
+from qtpy.QtGui import QImage, QPalette, QPixmap, QResizeEvent
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_lsa_matting.checks import Pair, match_planes, missing
 from napari_lsa_matting.layer_choice import LayerChoice
@@ -24,17 +28,26 @@ from napari_lsa_matting.layers import (
     update_output,
 )
 from napari_lsa_matting.panel import JobControls, Message, Panel, add_row
-from napari_lsa_matting.requests import ForegroundRequest
+from napari_lsa_matting.requests import FigureRequest, ForegroundOutcome, ForegroundRequest, RefineForegroundRequest
 from napari_lsa_matting.session import session_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-_METHODS = [("multilevel (fast)", "multilevel"), ("closed-form", "closed-form")]
+_TASKS = [("Cut out of a photograph", "estimate"), ("Refine a foreground", "refine")]
+_METHODS = {
+    "estimate": [("local smoothness", "lsa"), ("multilevel", "multilevel"), ("closed-form", "closed-form")],
+    "refine": [("to the minimum", "multigrid"), ("as in the paper", "paper")],
+}
+_TIPS = {
+    "estimate": "Local smoothness: fast, and closest to the true colours. The others are PyMatting's.",
+    "refine": "To the minimum of the cost, or Algorithm 2 as the paper prints it, which is smoother and slower.",
+}
+_FIGURES = "Pictures (*.png);;Documents (*.pdf);;Drawings (*.svg)"
 
 
 class ForegroundWidget(Panel):
-    """Estimate the colours of the foreground, and cut it out.
+    """Estimate the colours of a photograph's foreground and cut it out, or refine a foreground (§4.1).
 
     Parameters
     ----------
@@ -45,6 +58,12 @@ class ForegroundWidget(Panel):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
         what = self.add_group("What")
+        self.task = ComboBox(
+            choices=_TASKS,
+            tooltip="Find an object's own colours in a photograph; or make a foreground that is already cut out smooth "
+            "where it is hardly seen, for training or resizing.",
+        )
+        add_row(what, "Task", self.task)
         self.image = self.add_choice(
             what,
             "Image",
@@ -55,12 +74,17 @@ class ForegroundWidget(Panel):
             "Alpha",
             LayerChoice(napari_viewer, is_matte, _is_alpha, tooltip="The opacity; the Matting widget makes one."),
         )
-        how = self.add_group("How")
-        self.method = ComboBox(
-            choices=_METHODS,
-            tooltip="Multilevel: a second for 12 megapixels. Closed-form: smoother, but slow above one megapixel.",
-        )
+        self._how = how = self.add_group("How")
+        self.method = ComboBox(choices=_METHODS["estimate"], tooltip=_TIPS["estimate"])
         add_row(how, "Method", self.method)
+        self.kappa = FloatSpinBox(
+            value=1.0,
+            min=0.001,
+            max=1000.0,
+            step=0.1,
+            tooltip="Weight κ of smoothness against fidelity; the paper's is 1.",
+        )
+        add_row(how, "Smoothness κ", self.kappa)
         self.make_cutout = CheckBox(
             value=True, text="Cut-out (RGBA)", tooltip="The foreground's colours with the alpha as transparency."
         )
@@ -73,6 +97,7 @@ class ForegroundWidget(Panel):
         for box in (self.make_cutout, self.make_foreground, self.make_background):
             how.addRow(box.native)
             box.changed.connect(self.refresh_soon)
+        self.task.changed.connect(self._change_task)
 
         self.notes = Message()
         self.add(self.notes)
@@ -80,13 +105,22 @@ class ForegroundWidget(Panel):
         self.controls.run_requested.connect(self.run)
         self.add(self.controls)
         self.follow_job(self.controls)
+        self.profile = ProfileView()
+        self.add(self.profile)
+        self.figure_button = QPushButton("Save figure…")
+        self.figure_button.setToolTip("Save F, αF, |∇F| and |∇F| against α, before and after (the paper's Fig. 2).")
+        self.figure_button.clicked.connect(self._choose_figure)
+        self.figure_button.hide()
+        self.add(self.figure_button)
+        self._outcome: ForegroundOutcome | None = None
+        self._change_task()
         self.refresh()
 
     def refresh(self) -> None:
         """Say what stands against a run."""
         pair = self._pair()
         problem = pair.problem
-        if problem is None and not self._wanted():
+        if problem is None and not self._refines and not self._wanted():
             problem = "No result is chosen: tick at least one."
         self.controls.set_problem(problem)
         image = self.image.layer
@@ -99,12 +133,43 @@ class ForegroundWidget(Panel):
             self.refresh()
             return
         image, alpha = self.image.layer, self.alpha.layer
-        request = ForegroundRequest(
-            image_plane(image, pair.first), image_plane(alpha, pair.second), str(self.method.value), self._wanted()
-        )
-        facts = {"image": image.name, "alpha": alpha.name, "plane": list(pair.first), "method": request.method}
+        planes = image_plane(image, pair.first), image_plane(alpha, pair.second)
+        method, ink = str(self.method.value), self.palette().color(QPalette.ColorRole.WindowText).name()
+        facts = {"image": image.name, "alpha": alpha.name, "plane": list(pair.first), "method": method}
+        request: ForegroundRequest | RefineForegroundRequest
+        if self._refines:
+            facts["kappa"] = float(self.kappa.value)
+            request = RefineForegroundRequest(*planes, method, float(self.kappa.value), ink)
+        else:
+            request = ForegroundRequest(*planes, method, self._wanted(), ink)
         deliver = partial(self._show, image, full_data(image), alpha, pair.first, facts)
         self.controls.start(f"Foreground of {image.name}", request.run, deliver)
+
+    @property
+    def _refines(self) -> bool:
+        return self.task.value == "refine"
+
+    def _change_task(self, _: object = None) -> None:
+        """Show what belongs to the task, and nothing else."""
+        task = str(self.task.value)
+        self.method.choices = _METHODS[task]
+        self.method.tooltip = _TIPS[task]
+        _show_row(self._how, self.kappa.native, task == "refine")
+        for box in (self.make_cutout, self.make_foreground, self.make_background):
+            _show_row(self._how, box.native, task == "estimate")
+        self.refresh_soon()
+
+    def _choose_figure(self, _: bool = False) -> None:
+        path, chosen = QFileDialog.getSaveFileName(self, "Save figure", "refinement.png", _FIGURES)
+        if path:
+            suffix = chosen.rpartition("*")[2].rstrip(")") or ".png"
+            self.save_figure(Path(path) if Path(path).suffix else Path(path + suffix))
+
+    def save_figure(self, path: Path) -> None:
+        """Draw the paper's Fig. 2 of the last run into a file, in the background."""
+        if self._outcome is not None:
+            work = FigureRequest(self._outcome, path).run
+            self.controls.start("Figure", work, lambda made: self.controls.outcome.say(f"Saved {made}."))
 
     def _pair(self) -> Pair:
         image, alpha = self.image.layer, self.alpha.layer
@@ -127,7 +192,7 @@ class ForegroundWidget(Panel):
         alpha: Image,
         index: Index,
         facts: dict[str, Any],
-        results: dict[str, NDArray[Any]],
+        outcome: ForegroundOutcome,
     ) -> None:
         if image not in self.viewer.layers or full_data(image) is not data:
             self.controls.outcome.say("The image was removed or replaced meanwhile, so its colours were dropped.")
@@ -135,7 +200,7 @@ class ForegroundWidget(Panel):
         session = session_of(self.viewer)
         added = []
         # From below to above: the cut-out shall lie on top.
-        for kind, pixels in reversed(results.items()):
+        for kind, pixels in reversed(outcome.colours.items()):
             made = {"kind": kind, **facts}
             layer = session.output(image, (kind, index))
             if isinstance(layer, Image) and layer in self.viewer.layers and layer.data.shape[-3:] == pixels.shape:
@@ -154,7 +219,11 @@ class ForegroundWidget(Panel):
             )
             session.remember_output(image, (kind, index), layer)
             added.append(layer)
-        self.controls.outcome.say(f"Made: {', '.join(results)}.", self._reveal(added, alpha, image))
+        made_now = f"Made: {', '.join(outcome.colours)}."
+        self.controls.outcome.say(made_now, outcome.summary, self._reveal(added, alpha, image))
+        self._outcome = outcome
+        self.profile.show_picture(outcome.profile)
+        self.figure_button.setVisible(outcome.profile is not None)
 
     def _reveal(self, added: list[Image], *inputs: Layer) -> str | None:
         """Hide what would cover or double the topmost new layer, and say so."""
@@ -166,6 +235,44 @@ class ForegroundWidget(Panel):
             layer.visible = False
         names = ", ".join(layer.name for layer in hidden)
         return f"Hidden, so that it can be seen: {names}." if names else None
+
+
+class ProfileView(QLabel):
+    """The mean gradient of the foreground against alpha, before and after; hidden until there is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setToolTip("Assumption 1: a foreground should be smooth where alpha is near 0.")
+        self.setScaledContents(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.hide()
+
+    def show_picture(self, pixels: NDArray[np.uint8] | None) -> None:
+        """Show a picture (h, w, 4); None hides the label."""
+        if pixels is not None:
+            height, width = pixels.shape[:2]
+            image = QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
+            self.setPixmap(QPixmap.fromImage(image))
+            self._ratio = height / width
+            self._fit()
+        self.setVisible(pixels is not None)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Keep the picture's proportions at every width of the dock."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if self.pixmap() is not None and not self.pixmap().isNull():
+            self.setFixedHeight(max(1, round(self.width() * self._ratio)))
+
+
+def _show_row(form: QFormLayout, control: QWidget, shown: bool) -> None:
+    """Show or hide a control of a form with its label."""
+    label = form.labelForField(control)
+    for widget in (control, label):
+        if widget is not None:
+            widget.setVisible(shown)
 
 
 def _is_alpha(layer: Layer) -> bool:

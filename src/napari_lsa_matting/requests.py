@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,6 +69,30 @@ class MatteRequest:
 
 
 @dataclass(frozen=True, eq=False)
+class ForegroundOutcome:
+    """What a foreground run made.
+
+    Attributes
+    ----------
+    colours : dict of str to array
+        Pixels by kind, float32 in [0, 1].
+    summary : str
+        What a user should know, in words.
+    profile : array (h, w, 4) uint8, or None
+        Picture of the mean gradient against alpha, before and after; None where matplotlib is missing.
+    before, after, alpha : array
+        What the profile, and a figure, are drawn from.
+    """
+
+    colours: dict[str, NDArray[np.float32]]
+    summary: str
+    profile: NDArray[np.uint8] | None
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    alpha: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class ForegroundRequest:
     """Estimate foreground colours of one plane.
 
@@ -77,31 +102,32 @@ class ForegroundRequest:
         The composite.
     alpha : ImagePlane
         Its matte; integers go by their type, floats lie in [0, 1].
-    method : {"multilevel", "closed-form"}
+    method : {"lsa", "multilevel", "closed-form"}
         As in :func:`lsa_engine.estimate_foreground`.
     wanted : tuple of str
         What to return: "cut-out", "foreground", "background".
+    ink : str
+        Colour of the profile's text.
     """
 
     image: ImagePlane
     alpha: ImagePlane
     method: str
     wanted: tuple[str, ...]
+    ink: str = "black"
 
-    def run(self, progress: ProgressCallback, cancel: CancelToken) -> dict[str, NDArray[np.float32]]:
-        """Return what is wanted, float32 in [0, 1]: colours (H, W, 3), and the cut-out (H, W, 4) with straight colours.
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> ForegroundOutcome:
+        """Return what is wanted: colours (H, W, 3), and the cut-out (H, W, 4) with straight colours.
 
         Raises
         ------
         LsaError
             As :func:`lsa_engine.estimate_foreground`.
         """
-        from lsa_engine.arrays import as_alpha, as_float_image
         from lsa_engine.compositing import cutout
         from lsa_engine.foreground import estimate_foreground
 
-        image = as_float_image(self.image.colours(), data_range=self.image.data_range)
-        alpha = as_alpha(np.asarray(self.alpha.pixels))
+        image, alpha = _unit_planes(self.image, self.alpha)
         foreground, background = estimate_foreground(
             image,
             alpha,
@@ -112,7 +138,130 @@ class ForegroundRequest:
         results = {"foreground": foreground, "background": background}
         if "cut-out" in self.wanted:
             results["cut-out"] = cutout(foreground, alpha)
-        return {kind: results[kind] for kind in self.wanted}
+        colours = {kind: results[kind] for kind in self.wanted}
+        names = ("photograph", "foreground")
+        profile = _profile(image, foreground, alpha, names, self.ink, progress, cancel)
+        return ForegroundOutcome(colours, "", profile, image, foreground, alpha)
+
+
+@dataclass(frozen=True, eq=False)
+class RefineForegroundRequest:
+    """Refine the foreground of a training image (§4.1).
+
+    Attributes
+    ----------
+    foreground, alpha : ImagePlane
+        Straight colours and their opacity.
+    method : {"multigrid", "paper"}
+        As in :func:`lsa_engine.refine_foreground`.
+    kappa : float
+        Weight of the smoothness term.
+    ink : str
+        Colour of the profile's text.
+    """
+
+    foreground: ImagePlane
+    alpha: ImagePlane
+    method: str
+    kappa: float
+    ink: str = "black"
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> ForegroundOutcome:
+        """Return the refined colours (H, W, 3).
+
+        Raises
+        ------
+        LsaError
+            As :func:`lsa_engine.refine_foreground`.
+        """
+        from lsa_engine.foreground import ForegroundReport, energy, refine_foreground
+
+        given, alpha = _unit_planes(self.foreground, self.alpha)
+        reports: list[ForegroundReport] = []
+        refined = refine_foreground(
+            given,
+            alpha,
+            method=self.method,  # type: ignore[arg-type]
+            kappa=self.kappa,
+            report=reports.append,
+            progress=progress,
+            cancel=cancel,
+        )
+        report = reports[0]
+        before = energy(given, given, alpha, self.kappa)
+        after = energy(refined, given, alpha, self.kappa)
+        words = [f"Cost {before:.4g} before, {after:.4g} after ({report.seconds:.2g} s)."]
+        if report.relative_gap is not None and np.isfinite(report.relative_gap):
+            words.append(f"At most {100 * report.relative_gap:.2g} % above the least there is.")
+        names = ("as given", "refined")
+        profile = _profile(given, refined, alpha, names, self.ink, progress, cancel)
+        summary = " ".join([*words, *report.notes])
+        return ForegroundOutcome({"refined foreground": refined}, summary, profile, given, refined, alpha)
+
+
+@dataclass(frozen=True, eq=False)
+class FigureRequest:
+    """Draw the paper's Fig. 2 of a foreground run into a file.
+
+    Attributes
+    ----------
+    outcome : ForegroundOutcome
+        Where the pictures come from.
+    path : Path
+        Ends in .png, .pdf or .svg.
+    """
+
+    outcome: ForegroundOutcome
+    path: Path
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> Path:
+        """Write the figure and return its path.
+
+        Raises
+        ------
+        LsaError
+            If matplotlib is missing or the file cannot be written.
+        """
+        steps = Steps("drawing the figure", 2, progress, cancel)
+        from lsa_engine.foreground.figure import draw_refinement
+        from lsa_engine.image_io import atomic_path
+
+        figure = draw_refinement(self.outcome.before, self.outcome.after, self.outcome.alpha)
+        steps.advance()
+        with atomic_path(self.path) as temporary:
+            figure.savefig(temporary, dpi=150)
+        steps.finish()
+        return self.path
+
+
+def _unit_planes(image: ImagePlane, alpha: ImagePlane) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    from lsa_engine.arrays import as_alpha, as_float_image
+
+    return as_float_image(image.colours(), data_range=image.data_range), as_alpha(np.asarray(alpha.pixels))
+
+
+def _profile(
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    alpha: NDArray[np.float32],
+    names: tuple[str, str],
+    ink: str,
+    progress: ProgressCallback,
+    cancel: CancelToken,
+) -> NDArray[np.uint8] | None:
+    """Return a picture of the mean gradient against alpha, twice as fine as a screen's pixels."""
+    steps = Steps("drawing the profile", 1, progress, cancel)
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    except ImportError:
+        return None
+    from lsa_engine.foreground.figure import draw_profiles
+
+    canvas = FigureCanvasAgg(draw_profiles(before, after, alpha, names=names, colour=ink))
+    canvas.figure.set_dpi(200)
+    canvas.draw()
+    steps.advance()
+    return np.array(canvas.buffer_rgba())
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,7 +37,7 @@ def run(qtbot: Any, widget: ForegroundWidget) -> None:
     qtbot.wait(200)
     assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
     widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=120000)  # the first run compiles PyMatting's kernels
+    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=120000)  # PyMatting compiles its kernels on first use
 
 
 def test_a_cut_out_has_the_engine_s_colours_and_the_alpha(
@@ -55,7 +55,7 @@ def test_a_cut_out_has_the_engine_s_colours_and_the_alpha(
     record = layer.metadata[METADATA_KEY]
     assert (record["kind"], record["image"], record["alpha"], record["method"]) == (
         *("cut-out", "photo", "alpha"),
-        "multilevel",
+        "lsa",
     )
 
 
@@ -117,3 +117,72 @@ def test_an_image_is_not_its_own_alpha(make_napari_viewer_proxy: Any, open_widge
     viewer.add_image(np.zeros((48, 64)), name="gray")
     widget = open_widget(viewer)
     assert widget.controls.reason.text() == "'gray' is chosen as image and as alpha: choose its matte as alpha."
+
+
+def refining(widget: ForegroundWidget) -> ForegroundWidget:
+    widget.task.value = "refine"
+    return widget
+
+
+def test_a_foreground_is_refined_as_the_engine_does_and_its_costs_are_told(
+    matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any
+) -> None:
+    widget = refining(open_widget(matted_viewer))
+    widget.kappa.value = 0.5
+    run(qtbot, widget)
+    photo, layer = matted_viewer.layers["photo"], matted_viewer.layers["refined foreground"]
+    given = photo.data / np.float32(255)
+    np.testing.assert_array_equal(layer.data, lsa.refine_foreground(given, scene.alpha, kappa=0.5))
+    record = layer.metadata[METADATA_KEY]
+    assert (record["method"], record["kappa"]) == ("multigrid", 0.5)
+    said = widget.controls.outcome.text()
+    before = lsa.energy(given, given, scene.alpha, 0.5)
+    assert f"Cost {before:.4g} before" in said
+    assert "above the least there is" in said
+
+
+def test_algorithm_2_can_be_chosen(matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any) -> None:
+    widget = refining(open_widget(matted_viewer))
+    widget.method.value = "paper"
+    run(qtbot, widget)
+    given = matted_viewer.layers["photo"].data / np.float32(255)
+    expected = lsa.refine_foreground(given, scene.alpha, method="paper")
+    np.testing.assert_array_equal(matted_viewer.layers["refined foreground"].data, expected)
+
+
+def test_each_task_shows_its_own_controls(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+    widget = open_widget(matted_viewer)
+    boxes = (widget.make_cutout, widget.make_foreground, widget.make_background)
+    assert not any(box.native.isHidden() for box in boxes)
+    assert widget.kappa.native.isHidden()
+    refining(widget)
+    assert not widget.kappa.native.isHidden()
+    assert all(box.native.isHidden() for box in boxes)
+    widget.make_cutout.value = False
+    qtbot.wait(200)
+    assert widget.controls.run_button.isEnabled()  # what is cut out does not matter here
+    widget.task.value = "estimate"
+    assert widget.method.value == "lsa"
+    assert widget.kappa.native.isHidden()
+
+
+def test_the_profile_is_shown_after_a_run_and_fits_the_dock(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+    widget = refining(open_widget(matted_viewer))
+    assert widget.profile.isHidden()
+    run(qtbot, widget)
+    assert not widget.profile.isHidden()
+    picture = widget.profile.pixmap()
+    qtbot.wait(50)
+    shown = widget.profile.size()
+    assert shown.height() / shown.width() == pytest.approx(picture.height() / picture.width(), abs=0.02)
+
+
+def test_the_figure_is_saved(matted_viewer: Any, open_widget: Any, qtbot: Any, tmp_path: Any) -> None:
+    widget = refining(open_widget(matted_viewer))
+    assert widget.figure_button.isHidden()
+    run(qtbot, widget)
+    assert not widget.figure_button.isHidden()
+    widget.save_figure(tmp_path / "figure.png")
+    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=20000)
+    assert widget.controls.outcome.text() == f"Saved {tmp_path / 'figure.png'}."
+    assert (tmp_path / "figure.png").stat().st_size > 10_000

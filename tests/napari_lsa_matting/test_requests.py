@@ -66,10 +66,10 @@ def test_foreground_colours_are_the_engine_s(scene: Any) -> None:
     request = ForegroundRequest(
         ImagePlane(scene.image, None, "photo"),
         ImagePlane(scene.alpha, (0.2, 0.9), "alpha"),
-        "multilevel",
+        "lsa",
         ("cut-out", "background"),
     )
-    results = request.run(ignore, CancelToken())
+    results = request.run(ignore, CancelToken()).colours
     foreground, background = lsa.estimate_foreground(scene.image, scene.alpha)
     assert list(results) == ["cut-out", "background"]
     np.testing.assert_allclose(results["cut-out"][..., :3], foreground, atol=1e-6)

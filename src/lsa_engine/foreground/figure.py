@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _BINS = 40
 _FEW = 5
 _LARGEST_SIDE = 1200
+_MOST_POINTS = 200_000
 
 
 def gradient_magnitude(colours: Any) -> NDArray[np.float32]:
@@ -87,12 +88,6 @@ def draw_refinement(foreground: Any, refined: Any, alpha: Any) -> Figure:
     InputError
         If matplotlib is not installed, or the arrays do not fit together.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            "Drawing needs matplotlib, which is not installed: pip install 'napari-lsa-matting[plots]'."
-        ) from error
     opacity = as_alpha(alpha)
     images = [as_float_image(colours, name="foreground") for colours in (foreground, refined)]
     gradients = [gradient_magnitude(image) for image in images]
@@ -102,7 +97,7 @@ def draw_refinement(foreground: Any, refined: Any, alpha: Any) -> Figure:
     skip = max(1, -(-max(opacity.shape) // _LARGEST_SIDE))
     height, width = opacity.shape
     panel = 3.0
-    figure = Figure(figsize=(4.4 * panel, 2 * panel * min(1.3, max(0.6, height / width)) + 0.6), layout="constrained")
+    figure = _new_figure(figsize=(4.4 * panel, 2 * panel * min(1.3, max(0.6, height / width)) + 0.6))
     axes = figure.subplots(2, 4)
     titles = ("F", "αF", "|∇F|", "|∇F| against α, 0 < α < 1")
     for row, name in enumerate(("as given", "refined")):
@@ -120,6 +115,59 @@ def draw_refinement(foreground: Any, refined: Any, alpha: Any) -> Figure:
     return figure
 
 
+def draw_profiles(
+    foreground: Any,
+    refined: Any,
+    alpha: Any,
+    *,
+    names: tuple[str, str] = ("as given", "refined"),
+    size: tuple[float, float] = (3.2, 2.0),
+    colour: str = "black",
+) -> Figure:
+    """Draw the mean of |∇F| against α, 0 < α < 1, before and after refinement, small enough for a dock.
+
+    Parameters
+    ----------
+    foreground, refined, alpha : array
+        As in :func:`draw_refinement`.
+    names : (str, str)
+        What the two curves are called.
+    size : (float, float)
+        Width and height in inches.
+    colour : str
+        Of text and frame; the ground is transparent.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = _new_figure(figsize=size)
+    figure.patch.set_alpha(0)
+    axes = figure.subplots()
+    axes.patch.set_alpha(0)
+    for picture, name, line in zip((foreground, refined), names, ("tab:gray", "tab:orange"), strict=True):
+        axes.plot(*gradient_by_alpha(picture, alpha), color=line, label=name)
+    axes.set(xlim=(0, 1), xlabel="α", ylabel="mean |∇F|")
+    axes.set_ylim(bottom=0)
+    axes.tick_params(colors=colour, labelsize=8)
+    axes.xaxis.label.set_color(colour)
+    axes.yaxis.label.set_color(colour)
+    for spine in axes.spines.values():
+        spine.set_color(colour)
+    axes.legend(frameon=False, labelcolor=colour, fontsize=8)
+    return figure
+
+
+def _new_figure(figsize: tuple[float, float]) -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError(
+            "Drawing needs matplotlib, which is not installed: pip install 'napari-lsa-matting[plots]'."
+        ) from error
+    return Figure(figsize=figsize, layout="constrained")
+
+
 def _draw_profile(
     axis: Any,
     image: NDArray[np.float32],
@@ -133,9 +181,11 @@ def _draw_profile(
     if soft.sum() < _FEW:
         axis.text(0.5, 0.5 * tallest, "too few pixels between 0 and 1", ha="center", va="center")
         return
+    shown = np.flatnonzero(soft)
+    shown = shown[:: max(1, -(-shown.size // _MOST_POINTS))]
     axis.hexbin(
-        opacity[soft],
-        np.minimum(gradient[soft], tallest),
+        opacity.ravel()[shown],
+        np.minimum(gradient.ravel()[shown], tallest),
         gridsize=40,
         extent=(0, 1, 0, tallest),
         bins="log",

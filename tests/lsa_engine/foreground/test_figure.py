@@ -9,7 +9,7 @@ import pytest
 
 from lsa_engine.errors import InputError
 from lsa_engine.foreground import refine_foreground
-from lsa_engine.foreground.figure import draw_refinement, gradient_by_alpha, gradient_magnitude
+from lsa_engine.foreground.figure import draw_profiles, draw_refinement, gradient_by_alpha, gradient_magnitude
 
 
 def noisy_edge(size: int = 80) -> tuple[np.ndarray, np.ndarray]:
@@ -81,3 +81,12 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
     colours, alpha = noisy_edge()
     with pytest.raises(InputError, match="same pixels"):
         gradient_by_alpha(colours, alpha[1:])
+
+
+def test_the_profiles_are_those_of_both_pictures_under_their_names() -> None:
+    colours, alpha = noisy_edge()
+    refined = refine_foreground(colours, alpha)
+    axes = draw_profiles(colours, refined, alpha, names=("one", "other")).axes[0]
+    assert [line.get_label() for line in axes.lines] == ["one", "other"]
+    for line, picture in zip(axes.lines, (colours, refined), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), gradient_by_alpha(picture, alpha)[1])
