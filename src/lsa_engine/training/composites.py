@@ -73,10 +73,23 @@ class ProceduralComposites:
         Real soft mattes; may be empty.
     seed : int
         Seed of the whole series.
+    foregrounds : sequence of (H, W, 4) uint8
+        Cut-outs with straight colours.
+    foreground_share : float
+        Share of examples whose foreground is one of these.
     """
 
-    def __init__(self, photos: Sequence[Bytes], sprites: Sequence[Bytes], seed: int) -> None:
+    def __init__(
+        self,
+        photos: Sequence[Bytes],
+        sprites: Sequence[Bytes],
+        seed: int,
+        foregrounds: Sequence[Bytes] = (),
+        foreground_share: float = 0.5,
+    ) -> None:
         self._photos = photos
+        self._foregrounds = foregrounds
+        self._foreground_share = foreground_share if len(foregrounds) > 0 else 0.0
         self._sprites = sprites
         self._seed = seed
         kinds = [kind for kind in _KIND_WEIGHTS if kind != "sprite" or len(sprites) > 0]
@@ -87,17 +100,33 @@ class ProceduralComposites:
     def draw(self, number: int, size: int, style: Style = PLAIN) -> Example:
         """Return example `number` of the series at `size` × `size` pixels."""
         rng = np.random.default_rng((self._seed, number))
+        real = self._real_foreground(number, size)
         for _ in range(4):
-            alpha = self._matte(rng, size)
+            alpha = self._matte(rng, size) if real is None else real[1]
             trimap = draw_trimap(rng, alpha, style)
             known = min(float((trimap == FOREGROUND).mean()), float((trimap == BACKGROUND).mean()))
             if known > 0.01 and (trimap == UNKNOWN).mean() > 0.01:
                 break
         foreground, background = self._layers(rng, size)
-        if style.parts > 0:
+        if real is not None:
+            foreground = real[0]
+        elif style.parts > 0:
             foreground = self._with_second_part(number, foreground, size, style.parts)
         image = photograph(rng, foreground, background, alpha)
         return Example(image, np.round(alpha * 255).astype(np.uint8), trimap)
+
+    def _real_foreground(self, number: int, size: int) -> tuple[Colours, Matte] | None:
+        """Return colours and alpha of a part of a cut-out, or None; drawn apart, so that the rest stays the same."""
+        if self._foreground_share == 0:
+            return None
+        rng = np.random.default_rng((self._seed, number, 2))
+        if rng.random() >= self._foreground_share:
+            return None
+        cutout = self._foregrounds[int(rng.integers(len(self._foregrounds)))]
+        # Of several parts, the one with most between 0 and 1: most of a large cut-out is plain.
+        parts = [cutout_crop(rng, cutout, size) for _ in range(3)]
+        colours, alpha = max(parts, key=lambda part: float((part[1] * (1 - part[1])).sum()))
+        return colours, alpha
 
     def _matte(self, rng: Generator, size: int) -> Matte:
         alpha = self._one_matte(rng, size)
@@ -162,6 +191,28 @@ def photo_crop(rng: Generator, photo: Bytes, size: int, closest: float = 0.3, si
     if rng.random() < 0.25:
         colours = np.swapaxes(colours, 0, 1)
     return colours
+
+
+def cutout_crop(rng: Generator, cutout: Bytes, size: int) -> tuple[Colours, Matte]:
+    """Return colours and alpha, (size, size, 3) and (size, size), of a random part of a cut-out (H, W, 4).
+
+    Colours are resized as they are, not weighted by alpha: refined foregrounds are smooth where they are not seen
+    (§4.1), which is what refinement is for.
+    """
+    height, width = cutout.shape[:2]
+    side = max(height, width) * np.exp(rng.uniform(np.log(0.25), np.log(1.1)))
+    left, top = (rng.uniform(min(0, length - side), max(0, length - side)) for length in (width, height))
+    box = (left, top, left + side, top + side)
+    parts = [
+        Image.fromarray(np.ascontiguousarray(layer)).transform(
+            (size, size), Image.Transform.EXTENT, box, Image.Resampling.BICUBIC
+        )
+        for layer in (cutout[..., :3], cutout[..., 3])
+    ]
+    colours, alpha = (np.asarray(part, np.float32) / np.float32(255) for part in parts)
+    if rng.random() < 0.5:
+        colours, alpha = colours[:, ::-1], alpha[:, ::-1]
+    return colours, np.ascontiguousarray(alpha)
 
 
 def patches(rng: Generator, size: int) -> Colours:

@@ -46,7 +46,9 @@ def load_photos(folders: Sequence[str], root: Path) -> list[Bytes]:
         if folder == "skimage":
             photos += _skimage_photos()
         else:
-            photos += [_bytes(as_float_image(read_image(path), name=str(path))) for path in _pictures(root / folder)]
+            photos += [
+                _bytes(as_float_image(read_image(path), name=str(path))) for path in list_pictures(root / folder)
+            ]
     return photos
 
 
@@ -60,13 +62,20 @@ def load_sprites(folders: Sequence[str], root: Path) -> list[Bytes]:
     """
     sprites = []
     for folder in folders:
-        for path in _pictures(root / folder):
+        for path in list_pictures(root / folder):
             pixels = read_image(path)
             sprites.append(_bytes(as_alpha(pixels if pixels.ndim == 2 else pixels[..., -1], name=str(path))))
     return sprites
 
 
-def _pictures(folder: Path) -> list[Path]:
+def list_pictures(folder: Path) -> list[Path]:
+    """Return the pictures of a folder, by name.
+
+    Raises
+    ------
+    DataError
+        If it is missing or holds none.
+    """
     if not folder.is_dir():
         raise DataError(
             f"Got data folder {folder}, which does not exist, expected a folder of pictures; "

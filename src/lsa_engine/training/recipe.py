@@ -28,6 +28,15 @@ class DataRecipe(_Part):
         default=("skimage",), min_length=1, description="Folders of photographs for the colours."
     )
     sprites: tuple[str, ...] = Field(default=(), description="Folders of real soft mattes, one gray image each.")
+    foregrounds: tuple[str, ...] = Field(
+        default=(), description="Folders of RGBA cut-outs, with straight colours, that are composed as they are."
+    )
+    foreground_share: float = Field(
+        default=0.5, ge=0, le=1, description="Share of examples with one of these, where there are any."
+    )
+    refine: Literal["multigrid", "paper", "none"] = Field(
+        default="multigrid", description="How foregrounds are refined before (section 4.1)."
+    )
     validation_photos: tuple[str, ...] = Field(
         default=("skimage",), min_length=1, description="Photographs for validation only."
     )

@@ -15,14 +15,15 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from lsa_engine.devices import choose_device
 from lsa_engine.errors import FileError, LsaError, RecipeError
 from lsa_engine.image_io import atomic_path
-from lsa_engine.devices import choose_device
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.network import LSANet, build_network, lay_out
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.training.composites import ProceduralComposites
 from lsa_engine.training.datasets import Batch, batch_loader, load_photos, load_sprites, stack_examples
+from lsa_engine.training.foreground_cache import load_foregrounds
 from lsa_engine.training.loss import matting_loss
 from lsa_engine.training.recipe import Recipe, recipe_text
 from lsa_engine.training.runs import (
@@ -120,7 +121,9 @@ def train(
     root = Path(data)
     seed = plan.seed
     sprites = load_sprites(plan.data.sprites, root)
-    composites = ProceduralComposites(load_photos(plan.data.photos, root), sprites, seed)
+    foregrounds = load_foregrounds(plan.data.foregrounds, root, plan.data.refine, progress=progress, cancel=cancel)
+    photos = load_photos(plan.data.photos, root)
+    composites = ProceduralComposites(photos, sprites, seed, foregrounds, plan.data.foreground_share)
     held_out = ProceduralComposites(load_photos(plan.data.validation_photos, root), sprites, _VALIDATION_SEED)
     run = _Run(plan, folder, composites, held_out, _device(device), fresh=not resume)
     if resume:
