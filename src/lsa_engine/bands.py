@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
 from typing import Any, Self
@@ -28,13 +28,35 @@ class Bands:
         self._threads = threads or usable_cores()
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
 
-    def run(self, loop: Callable[..., Any], rows: int, work: int, *arguments: Any) -> float:
-        """Call ``loop(*arguments, top, bottom)`` for bands of `rows`; return the sum of what it returns."""
+    def edges(self, rows: int, work: int, least: int = 1) -> list[int]:
+        """Return the rows at which bands of `least` rows or more begin, and the end, for so much work in all."""
         if work < _PARALLEL_FROM:
+            return [0, rows]
+        count = max(1, min(rows // least, self._threads * -(-work // (_PIECE * self._threads))))
+        return [rows * i // count for i in range(count + 1)]
+
+    def run(
+        self, loop: Callable[..., Any], rows: int, work: int, *arguments: Any, edges: Sequence[int] | None = None
+    ) -> float:
+        """Call ``loop(*arguments, top, bottom)`` for bands of `rows`; return the sum of what it returns.
+
+        Parameters
+        ----------
+        loop : callable
+            Returns a number or None.
+        rows, work : int
+            Number of rows, and of values in them: little work is done in one band, in this thread.
+        *arguments
+            What the loop takes first.
+        edges : sequence of int, optional
+            As from :meth:`edges`, which is the default.
+        """
+        edges = self.edges(rows, work) if edges is None else edges
+        if len(edges) == 2:
+            if work >= _PARALLEL_FROM:
+                self._check()
             return loop(*arguments, 0, rows) or 0.0
         self._check()
-        count = min(rows, self._threads * -(-work // (_PIECE * self._threads)))
-        edges = [rows * i // count for i in range(count + 1)]
         bands = list(pairwise(edges))
         if self._pool is None:
             return sum(self._after_check(loop, *arguments, *band) for band in bands)

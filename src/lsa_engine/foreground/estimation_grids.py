@@ -8,7 +8,7 @@ from lsa_engine.bands import Bands
 from lsa_engine.compiling import is_ready
 from lsa_engine.foreground import estimation_kernels as kernels
 from lsa_engine.foreground.multigrid_kernels import sum_children
-from lsa_engine.foreground.multigrid_processor import ProcessorGrid, Values
+from lsa_engine.foreground.multigrid_processor import ProcessorGrid, Values, framed
 
 
 class PairGrid:
@@ -26,27 +26,28 @@ class PairGrid:
         self.front, self.back, self.cross = front, back, cross
         self.coarser: PairGrid | None = None
         self._bands, self._work = front.bands, 2 * front.height * front.width * front.channels
-        self._cross_inverse = np.zeros_like(cross)
+        self._cross_inverse = framed(cross.shape)
         inverses = (front.inverse, back.inverse, cross, self._cross_inverse)
         self._bands.run(kernels.invert_blocks, front.height, self._work, *inverses)
 
     def add_coarser(self) -> PairGrid:
         """Make the grid of half the size, with weights but no right-hand sides."""
         front, back = self.front.add_coarser(), self.back.add_coarser()
-        joint = np.zeros((front.height + 2, 2, 1, (front.width + 1) // 2 + 2), np.float32)
+        joint = framed((front.height + 2, 2, 1, (front.width + 1) // 2 + 2))
         fine = (self.cross[:, :, None], self.front.height)
         self._bands.run(sum_children, front.height, self._work, *fine, joint, front.width)
         self.coarser = PairGrid(front, back, np.ascontiguousarray(joint[:, :, 0]))
         return self.coarser
 
-    def smooth(self, colour: int) -> None:  # noqa: D102
+    def sweep(self, times: int) -> None:  # noqa: D102
         system = [
             part
             for image in (self.front, self.back)
             for part in (image.x, image.right, image.known, image.east, image.south, image.inverse)
         ]
-        joint = (self.cross, self._cross_inverse, colour)
-        self._bands.run(kernels.smooth_pair, self.front.height, self._work, *system, *joint)
+        joint = (self.cross, self._cross_inverse)
+        for half in range(2 * times):
+            self._bands.run(kernels.smooth_pair, self.front.height, self._work, *system, *joint, half % 2)
 
     def clear(self) -> None:  # noqa: D102
         self.front.clear()
@@ -56,15 +57,13 @@ class PairGrid:
         self.front.restrict_right()
         self.back.restrict_right()
 
-    def restrict_residual(self) -> float:
-        """Give the coarser grid the residuals, summed; they are not measured."""
+    def restrict_residual(self) -> None:  # noqa: D102
         for one, other in ((self.front, self.back), (self.back, self.front)):
             coarse = one.coarser
             assert coarse is not None
             system = (one.x, one.right, one.known, one.east, one.south, other.x, self.cross, one.height)
             rows = coarse.height
             self._bands.run(kernels.restrict_pair_residual, rows, self._work, *system, coarse.right, coarse.width)
-        return 0.0
 
     def prolong(self, *, add: bool) -> None:  # noqa: D102
         self.front.prolong(add=add)
@@ -80,7 +79,7 @@ def build_pair_grids(alpha: Values, channels: int, kappa: float, floor: float, b
     """Return the grids for an alpha (H, W), finest first, with weights and no right-hand sides."""
     height, width = alpha.shape
     front, back = (ProcessorGrid(height, width, channels, bands) for _ in range(2))
-    cross = np.zeros_like(front.known)
+    cross = framed(front.known.shape)
     weights = [part for image in (front, back) for part in (image.known, image.east, image.south)]
     numbers = (np.float32(kappa), np.float32(floor))
     bands.run(kernels.load_pair_weights, height, alpha.size, alpha, *numbers, *weights, cross)

@@ -19,19 +19,24 @@ def load_pair_weights(  # type: ignore[no-untyped-def]
     height, width = alpha.shape
     one = np.float32(1)
     for row in range(top, bottom):
-        for column in range(width):
-            r, p, k = row + 1, (row + column) % 2, column // 2 + 1
-            a = alpha[row, column]
-            b = one - a
-            front_known[r, p, k], back_known[r, p, k], cross[r, p, k] = a * a, b * b, a * b
-            if column + 1 < width:
-                other = alpha[row, column + 1]
-                front_east[r, p, k] = floor + kappa * (b * b + (one - other) * (one - other))
-                back_east[r, p, k] = floor + kappa * (a * a + other * other)
-            if row + 1 < height:
-                other = alpha[row + 1, column]
-                front_south[r, p, k] = floor + kappa * (b * b + (one - other) * (one - other))
-                back_south[r, p, k] = floor + kappa * (a * a + other * other)
+        r, last = row + 1, row + 1 == height
+        here, below = alpha[row], alpha[row if last else row + 1]
+        for p in range(2):
+            s = (row + p) % 2
+            count = (width - s + 1) // 2
+            for k in range(count):
+                a = here[2 * k + s]
+                b = one - a
+                front_known[r, p, k + 1], back_known[r, p, k + 1], cross[r, p, k + 1] = a * a, b * b, a * b
+            for k in range((width - s) // 2):
+                a, other = here[2 * k + s], here[2 * k + s + 1]
+                front_east[r, p, k + 1] = floor + kappa * ((one - a) * (one - a) + (one - other) * (one - other))
+                back_east[r, p, k + 1] = floor + kappa * (a * a + other * other)
+            if not last:
+                for k in range(count):
+                    a, other = here[2 * k + s], below[2 * k + s]
+                    front_south[r, p, k + 1] = floor + kappa * ((one - a) * (one - a) + (one - other) * (one - other))
+                    back_south[r, p, k + 1] = floor + kappa * (a * a + other * other)
 
 
 @compiled
@@ -39,12 +44,14 @@ def load_composite(image, alpha, front_right, back_right, top, bottom):  # type:
     """Fill right-hand sides αI and (1−α)I from an image (H, W, C)."""
     width, channels = image.shape[1:]
     for row in range(top, bottom):
-        for column in range(width):
-            r, p, k = row + 1, (row + column) % 2, column // 2 + 1
-            a = alpha[row, column]
+        r = row + 1
+        for p in range(2):
+            s = (row + p) % 2
             for c in range(channels):
-                front_right[r, p, c, k] = a * image[row, column, c]
-                back_right[r, p, c, k] = (np.float32(1) - a) * image[row, column, c]
+                for k in range((width - s + 1) // 2):
+                    a, colour = alpha[row, 2 * k + s], image[row, 2 * k + s, c]
+                    front_right[r, p, c, k + 1] = a * colour
+                    back_right[r, p, c, k + 1] = (np.float32(1) - a) * colour
 
 
 @compiled
@@ -138,14 +145,16 @@ def split_composite(front, back, image, alpha, foreground, background, top, bott
     width, channels = image.shape[1:]
     zero, one = np.float32(0), np.float32(1)
     for row in range(top, bottom):
-        for column in range(width):
-            r, p, k = row + 1, (row + column) % 2, column // 2 + 1
-            a = alpha[row, column]
-            b = one - a
-            scale = one / (a * a + b * b)
+        r = row + 1
+        for p in range(2):
+            s = (row + p) % 2
             for c in range(channels):
-                f = min(max(front[r, p, c, k], zero), one)
-                g = min(max(back[r, p, c, k], zero), one)
-                missing = scale * (image[row, column, c] - a * f - b * g)
-                foreground[row, column, c] = min(max(f + a * missing, zero), one)
-                background[row, column, c] = min(max(g + b * missing, zero), one)
+                for k in range((width - s + 1) // 2):
+                    column = 2 * k + s
+                    a = alpha[row, column]
+                    b = one - a
+                    f = min(max(front[r, p, c, k + 1], zero), one)
+                    g = min(max(back[r, p, c, k + 1], zero), one)
+                    missing = (image[row, column, c] - a * f - b * g) / (a * a + b * b)
+                    foreground[row, column, c] = min(max(f + a * missing, zero), one)
+                    background[row, column, c] = min(max(g + b * missing, zero), one)

@@ -11,26 +11,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from lsa_engine.compiling import compiled
+from lsa_engine.compiling import compiled, compiled_sums
 
 
 @compiled
 def load_weights(alpha, kappa, known, east, south, top, bottom):  # type: ignore[no-untyped-def]
     """Fill data weights α² and edge weights κ(q_i + q_j), q = (1−α)², from alpha (H, W), all float32."""
     height, width = alpha.shape
-    one = np.float32(1)
+    here, below = np.empty(width, np.float32), np.empty(width, np.float32)
     for row in range(top, bottom):
+        r = row + 1
         for column in range(width):
-            r, p, k = row + 1, (row + column) % 2, column // 2 + 1
-            a = alpha[row, column]
-            known[r, p, k] = a * a
-            q = kappa * (one - a) * (one - a)
-            if column + 1 < width:
-                b = one - alpha[row, column + 1]
-                east[r, p, k] = q + kappa * b * b
-            if row + 1 < height:
-                b = one - alpha[row + 1, column]
-                south[r, p, k] = q + kappa * b * b
+            b = np.float32(1) - alpha[row, column]
+            here[column] = kappa * b * b
+        last = row + 1 == height
+        if not last:
+            for column in range(width):
+                b = np.float32(1) - alpha[row + 1, column]
+                below[column] = kappa * b * b
+        for p in range(2):
+            s = (row + p) % 2
+            count = (width - s + 1) // 2
+            for k in range(count):
+                a = alpha[row, 2 * k + s]
+                known[r, p, k + 1] = a * a
+            for k in range((width - s) // 2):
+                east[r, p, k + 1] = here[2 * k + s] + here[2 * k + s + 1]
+            if not last:
+                for k in range(count):
+                    south[r, p, k + 1] = here[2 * k + s] + below[2 * k + s]
 
 
 @compiled
@@ -38,10 +47,12 @@ def load_colours(colours, known, right, top, bottom):  # type: ignore[no-untyped
     """Fill right-hand sides α²F from colours (H, W, C) float32."""
     width, channels = colours.shape[1:]
     for row in range(top, bottom):
-        for column in range(width):
-            r, p, k = row + 1, (row + column) % 2, column // 2 + 1
+        r = row + 1
+        for p in range(2):
+            s = (row + p) % 2
             for c in range(channels):
-                right[r, p, c, k] = known[r, p, k] * colours[row, column, c]
+                for k in range((width - s + 1) // 2):
+                    right[r, p, c, k + 1] = known[r, p, k + 1] * colours[row, 2 * k + s, c]
 
 
 @compiled
@@ -61,23 +72,32 @@ def invert_diagonal(known, east, south, inverse, top, bottom):  # type: ignore[n
 def coarsen_weights(known, east, south, height, coarse_known, coarse_east, coarse_south, width, top, bottom):  # type: ignore[no-untyped-def]
     """Fill a coarser grid's weights: data summed; edges summed and halved, as a larger cell is also longer."""
     half = np.float32(0.5)
+    data, across, along = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
     for row in range(top, bottom):
         upper, lower = 2 * row + 1, 2 * row + 2
-        r = row + 1
-        inside = 2 * row + 1 < height
-        for column in range(width):
-            k = column + 1
-            p, place = (row + column) % 2, column // 2 + 1
-            data = known[upper, 0, k] + known[upper, 1, k]
-            across = east[upper, 1, k]
-            along = np.float32(0)
-            if inside:
-                data += known[lower, 0, k] + known[lower, 1, k]
-                across += east[lower, 0, k]
-                along = south[lower, 0, k] + south[lower, 1, k]
-            coarse_known[r, p, place] = data
-            coarse_east[r, p, place] = half * across
-            coarse_south[r, p, place] = half * along
+        for k in range(width):
+            data[k] = known[upper, 0, k + 1] + known[upper, 1, k + 1]
+            across[k] = east[upper, 1, k + 1]
+            along[k] = 0
+        if lower <= height:
+            for k in range(width):
+                data[k] += known[lower, 0, k + 1] + known[lower, 1, k + 1]
+                across[k] += east[lower, 0, k + 1]
+                along[k] = south[lower, 0, k + 1] + south[lower, 1, k + 1]
+        for p in range(2):
+            s = (row + p) % 2
+            for k in range((width - s + 1) // 2):
+                coarse_known[row + 1, p, k + 1] = data[2 * k + s]
+                coarse_east[row + 1, p, k + 1] = half * across[2 * k + s]
+                coarse_south[row + 1, p, k + 1] = half * along[2 * k + s]
+
+
+@compiled
+def _part_by_colour(line, grid, row, c, width):  # type: ignore[no-untyped-def]
+    for p in range(2):
+        s = (row + p) % 2
+        for k in range((width - s + 1) // 2):
+            grid[row + 1, p, c, k + 1] = line[2 * k + s]
 
 
 @compiled
@@ -87,83 +107,137 @@ def sum_children(fine, height, coarse, width, top, bottom):  # type: ignore[no-u
     line = np.zeros(width, np.float32)
     for row in range(top, bottom):
         upper, lower = 2 * row + 1, 2 * row + 2
-        inside = 2 * row + 1 < height
         for c in range(channels):
-            for column in range(width):
-                line[column] = fine[upper, 0, c, column + 1] + fine[upper, 1, c, column + 1]
-            if inside:
-                for column in range(width):
-                    line[column] += fine[lower, 0, c, column + 1] + fine[lower, 1, c, column + 1]
-            for column in range(width):
-                coarse[row + 1, (row + column) % 2, c, column // 2 + 1] = line[column]
+            for k in range(width):
+                line[k] = fine[upper, 0, c, k + 1] + fine[upper, 1, c, k + 1]
+            if lower <= height:
+                for k in range(width):
+                    line[k] += fine[lower, 0, c, k + 1] + fine[lower, 1, c, k + 1]
+            _part_by_colour(line, coarse, row, c, width)
 
 
 @compiled
-def smooth(x, right, known, east, south, inverse, p, top, bottom):  # type: ignore[no-untyped-def]
-    """Solve for every pixel of colour p in rows top:bottom, its neighbours as they are: half a Gauss–Seidel sweep.
+def _smooth_row(x, right, known, east, south, inverse, r, p):  # type: ignore[no-untyped-def]
+    """Solve for every pixel of colour p in a row, its neighbours as they are.
 
     Written as a step from where the pixel is: differences keep their digits where data weigh little beside edges.
     """
     channels, places = x.shape[2], x.shape[3] - 2
     o = 1 - p
-    for r in range(top + 1, bottom + 1):
-        s = (r - 1 + p) % 2
-        to_left, to_right = east[r, o, s : places + s], east[r, p, 1 : places + 1]
-        to_top, to_bottom = south[r - 1, o, 1 : places + 1], south[r, p, 1 : places + 1]
-        factor, weight = inverse[r, p, 1 : places + 1], known[r, p, 1 : places + 1]
-        for c in range(channels):
-            out, given = x[r, p, c, 1 : places + 1], right[r, p, c, 1 : places + 1]
-            left, after = x[r, o, c, s : places + s], x[r, o, c, s + 1 : places + s + 1]
-            above, below = x[r - 1, o, c, 1 : places + 1], x[r + 1, o, c, 1 : places + 1]
-            for k in range(places):
-                here = out[k]
-                out[k] = here + factor[k] * (
-                    (given[k] - weight[k] * here)
-                    + to_left[k] * (left[k] - here)
-                    + to_right[k] * (after[k] - here)
-                    + to_top[k] * (above[k] - here)
-                    + to_bottom[k] * (below[k] - here)
-                )
+    s = (r - 1 + p) % 2
+    to_left, to_right = east[r, o, s : places + s], east[r, p, 1 : places + 1]
+    to_top, to_bottom = south[r - 1, o, 1 : places + 1], south[r, p, 1 : places + 1]
+    factor, weight = inverse[r, p, 1 : places + 1], known[r, p, 1 : places + 1]
+    for c in range(channels):
+        out, given = x[r, p, c, 1 : places + 1], right[r, p, c, 1 : places + 1]
+        left, after = x[r, o, c, s : places + s], x[r, o, c, s + 1 : places + s + 1]
+        above, below = x[r - 1, o, c, 1 : places + 1], x[r + 1, o, c, 1 : places + 1]
+        for k in range(places):
+            here = out[k]
+            out[k] = here + factor[k] * (
+                (given[k] - weight[k] * here)
+                + to_left[k] * (left[k] - here)
+                + to_right[k] * (after[k] - here)
+                + to_top[k] * (above[k] - here)
+                + to_bottom[k] * (below[k] - here)
+            )
 
 
 @compiled
-def restrict_residual(x, right, known, east, south, inverse, height, coarse, width, top, bottom):  # type: ignore[no-untyped-def]
-    """Fill coarse right-hand sides with the sums of the residuals under them; return Σ r²/d.
+def sweep_band(x, right, known, east, south, inverse, sweeps, height, top, bottom):  # type: ignore[no-untyped-def]
+    """Run red-black Gauss–Seidel sweeps over a band of rows while they are in the processor's cache.
+
+    Each half sweep follows the one before by a row. Towards other bands each stops a row earlier than the one before:
+    what is left there is :func:`sweep_seam`'s, when both bands are done.
+    """
+    halves = 2 * sweeps
+    for front in range(top, bottom + halves):
+        for half in range(halves):
+            row = front - half
+            first = top + half if top > 0 else 0
+            last = bottom - half if bottom < height else height
+            if first <= row < last:
+                _smooth_row(x, right, known, east, south, inverse, row + 1, half % 2)
+
+
+@compiled
+def sweep_seam(x, right, known, east, south, inverse, sweeps, seam):  # type: ignore[no-untyped-def]
+    """Finish the sweeps of the bands above and below the row `seam`: the same numbers as without bands."""
+    for half in range(1, 2 * sweeps):
+        for row in range(seam - half, seam + half):
+            _smooth_row(x, right, known, east, south, inverse, row + 1, half % 2)
+
+
+@compiled
+def restrict_residual(x, right, known, east, south, height, coarse, width, top, bottom):  # type: ignore[no-untyped-def]
+    """Fill coarse right-hand sides with the sums of the residuals under them.
 
     The colour smoothed last, 1, has no residual but rounding: only the other is looked at.
     """
     channels = x.shape[2]
     line = np.zeros(width, np.float32)
-    total = np.float64(0)
     for row in range(top, bottom):
         for c in range(channels):
             line[:] = 0
             for r in range(2 * row + 1, min(2 * row + 2, height) + 1):
                 s = (r - 1) % 2
-                own, left, after = x[r, 0, c], x[r, 1, c, s:], x[r, 1, c, s + 1 :]
-                above, below = x[r - 1, 1, c], x[r + 1, 1, c]
-                part = np.float32(0)
+                own, left, after = x[r, 0, c, 1:], x[r, 1, c, s:], x[r, 1, c, s + 1 :]
+                above, below, given = x[r - 1, 1, c, 1:], x[r + 1, 1, c, 1:], right[r, 0, c, 1:]
+                data = known[r, 0, 1:]
+                to_left, to_right = east[r, 1, s:], east[r, 0, 1:]
+                to_top, to_bottom = south[r - 1, 1, 1:], south[r, 0, 1:]
                 for k in range(width):
-                    e, w = east[r, 0, k + 1], east[r, 1, k + s]
-                    n, t = south[r - 1, 1, k + 1], south[r, 0, k + 1]
-                    here = own[k + 1]
-                    residual = (
-                        right[r, 0, c, k + 1]
-                        - known[r, 0, k + 1] * here
-                        + w * (left[k] - here)
-                        + e * (after[k] - here)
-                        + n * (above[k + 1] - here)
-                        + t * (below[k + 1] - here)
+                    here = own[k]
+                    line[k] += (
+                        (given[k] - data[k] * here)
+                        + to_left[k] * (left[k] - here)
+                        + to_right[k] * (after[k] - here)
+                        + to_top[k] * (above[k] - here)
+                        + to_bottom[k] * (below[k] - here)
                     )
+            _part_by_colour(line, coarse, row, c, width)
+
+
+@compiled_sums
+def measure(x, right, known, east, south, inverse, height, coarse, width, sums, top, bottom):  # type: ignore[no-untyped-def]
+    """Do as :func:`restrict_residual`, and fill `sums` (rows, 2) with Σ r²/d and the cost of each pair of rows.
+
+    Every edge joins a pixel of colour 0 with one of colour 1, so that those of colour 0 count them all.
+    """
+    channels = x.shape[2]
+    tiny = np.float32(1e-30)
+    line = np.zeros(width, np.float32)
+    for row in range(top, bottom):
+        squares, cost = np.float64(0), np.float64(0)
+        for c in range(channels):
+            line[:] = 0
+            for r in range(2 * row + 1, min(2 * row + 2, height) + 1):
+                s = (r - 1) % 2
+                own, left, after = x[r, 0, c, 1:], x[r, 1, c, s:], x[r, 1, c, s + 1 :]
+                above, below, given = x[r - 1, 1, c, 1:], x[r + 1, 1, c, 1:], right[r, 0, c, 1:]
+                data, scale = known[r, 0, 1:], inverse[r, 0, 1:]
+                to_left, to_right = east[r, 1, s:], east[r, 0, 1:]
+                to_top, to_bottom = south[r - 1, 1, 1:], south[r, 0, 1:]
+                other, other_given, other_data = x[r, 1, c, 1:], right[r, 1, c, 1:], known[r, 1, 1:]
+                square, part = np.float32(0), np.float32(0)
+                for k in range(width):
+                    here = own[k]
+                    a, b, d, e = left[k] - here, after[k] - here, above[k] - here, below[k] - here
+                    # Where a data weight is 0, so is what it misses.
+                    miss, other_miss = given[k] - data[k] * here, other_given[k] - other_data[k] * other[k]
+                    w, v, n, t = to_left[k], to_right[k], to_top[k], to_bottom[k]
+                    residual = miss + w * a + v * b + n * d + t * e
                     line[k] += residual
-                    part += residual * residual * inverse[r, 0, k + 1]
-                total += part
-            for column in range(width):
-                coarse[row + 1, (row + column) % 2, c, column // 2 + 1] = line[column]
-    return total
+                    square += residual * residual * scale[k]
+                    part += miss * miss / max(data[k], tiny) + other_miss * other_miss / max(other_data[k], tiny)
+                    part += w * a * a + v * b * b + n * d * d + t * e * e
+                squares += square
+                cost += part
+            _part_by_colour(line, coarse, row, c, width)
+        sums[row, 0], sums[row, 1] = squares, 0.5 * cost
 
 
-@compiled
+@compiled_sums
 def scaled_square(values, inverse, top, bottom):  # type: ignore[no-untyped-def]
     """Return Σ values² · inverse over rows top:bottom."""
     total = np.float64(0)
@@ -178,29 +252,6 @@ def scaled_square(values, inverse, top, bottom):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def measure_energy(x, right, known, east, south, top, bottom):  # type: ignore[no-untyped-def]
-    """Return the cost of rows top:bottom, each edge counted with its left or upper end."""
-    channels, places = x.shape[2], x.shape[3] - 2
-    total = np.float64(0)
-    for r in range(top + 1, bottom + 1):
-        for p in range(2):
-            s = (r - 1 + p) % 2
-            o = 1 - p
-            for c in range(channels):
-                part = np.float32(0)
-                for k in range(1, places + 1):
-                    here = x[r, p, c, k]
-                    across, along = x[r, o, c, k + s] - here, x[r + 1, o, c, k] - here
-                    part += east[r, p, k] * across * across + south[r, p, k] * along * along
-                    weight = known[r, p, k]
-                    if weight > 0:
-                        miss = here - right[r, p, c, k] / weight
-                        part += weight * miss * miss
-                total += part
-    return 0.5 * total
-
-
-@compiled
 def prolong(coarse, rows, columns, x, height, add, top, bottom):  # type: ignore[no-untyped-def]
     """Put into rows 2·top:2·bottom of `x`, or add, the coarse values (rows × columns) interpolated bilinearly."""
     channels = x.shape[2]
@@ -210,22 +261,26 @@ def prolong(coarse, rows, columns, x, height, add, top, bottom):  # type: ignore
         for c in range(channels):
             for j in range(3):
                 source = min(max(row + j - 1, 0), rows - 1)
-                for column in range(columns):
-                    lines[j, column + 1] = coarse[source + 1, (source + column) % 2, c, column // 2 + 1]
+                for p in range(2):
+                    s = (source + p) % 2
+                    for k in range((columns - s + 1) // 2):
+                        lines[j, 2 * k + s + 1] = coarse[source + 1, p, c, k + 1]
                 lines[j, 0], lines[j, columns + 1] = lines[j, 1], lines[j, columns]
-            here = lines[1]
+            here = lines[1, 1:]
             for i in range(2):
                 r = 2 * row + i + 1
                 if r > height:
                     break
-                other = lines[2 * i]
+                across = lines[2 * i, 1:]
                 for side in range(2):
-                    p = (r - 1 + side) % 2
-                    out = x[r, p, c]
-                    for k in range(1, columns + 1):
-                        beside = k - 1 + 2 * side
-                        value = near * here[k] + far * (here[beside] + other[k]) + corner * other[beside]
-                        out[k] = out[k] + value if add else value
+                    out = x[r, (r - 1 + side) % 2, c, 1:]
+                    beside, opposite = lines[1, 2 * side :], lines[2 * i, 2 * side :]
+                    if add:
+                        for k in range(columns):
+                            out[k] += near * here[k] + far * (beside[k] + across[k]) + corner * opposite[k]
+                    else:
+                        for k in range(columns):
+                            out[k] = near * here[k] + far * (beside[k] + across[k]) + corner * opposite[k]
 
 
 @compiled
@@ -233,6 +288,8 @@ def store_colours(x, out, top, bottom):  # type: ignore[no-untyped-def]
     """Copy x into `out` (H, W, C)."""
     width, channels = out.shape[1:]
     for row in range(top, bottom):
-        for column in range(width):
+        for p in range(2):
+            s = (row + p) % 2
             for c in range(channels):
-                out[row, column, c] = x[row + 1, (row + column) % 2, c, column // 2 + 1]
+                for k in range((width - s + 1) // 2):
+                    out[row, 2 * k + s, c] = x[row + 1, p, c, k + 1]

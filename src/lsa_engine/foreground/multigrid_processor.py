@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lsa_engine.bands import Bands
 from lsa_engine.compiling import is_ready
 from lsa_engine.foreground import multigrid_kernels as kernels
+from lsa_engine.foreground.multigrid import Sums
 
 Values = NDArray[np.float32]
 
@@ -25,8 +26,8 @@ class ProcessorGrid:
         places = (width + 1) // 2
         weights = (height + 2, 2, places + 2)
         colours = (height + 2, 2, channels, places + 2)
-        self.x, self.right = np.zeros(colours, np.float32), np.zeros(colours, np.float32)
-        self.known, self.east, self.south, self.inverse = (np.zeros(weights, np.float32) for _ in range(4))
+        self.x, self.right = framed(colours), framed(colours)
+        self.known, self.east, self.south, self.inverse = (framed(weights) for _ in range(4))
 
     @property
     def _work(self) -> int:
@@ -52,8 +53,13 @@ class ProcessorGrid:
         self.coarser = coarse
         return coarse
 
-    def smooth(self, colour: int) -> None:  # noqa: D102
-        self._run(kernels.smooth, self.x, self.right, self.known, self.east, self.south, self.inverse, colour)
+    def sweep(self, times: int) -> None:  # noqa: D102
+        system = (self.x, self.right, self.known, self.east, self.south, self.inverse, times)
+        # The rows that a band leaves to the seam must be its own.
+        edges = self.bands.edges(self.height, self._work, 4 * times)
+        self.bands.run(kernels.sweep_band, self.height, self._work, *system, self.height, edges=edges)
+        for seam in edges[1:-1]:
+            kernels.sweep_seam(*system, seam)
 
     def clear(self) -> None:  # noqa: D102
         self.x[:] = 0
@@ -62,10 +68,18 @@ class ProcessorGrid:
         coarse = self._below()
         self._run_coarse(kernels.sum_children, self.right, self.height, coarse.right, coarse.width)
 
-    def restrict_residual(self) -> float:  # noqa: D102
+    def restrict_residual(self) -> None:  # noqa: D102
         coarse = self._below()
+        system = (self.x, self.right, self.known, self.east, self.south)
+        self._run_coarse(kernels.restrict_residual, *system, self.height, coarse.right, coarse.width)
+
+    def measure(self) -> tuple[Sums, Sums]:  # noqa: D102
+        coarse = self._below()
+        sums = np.empty((coarse.height, 2))
         system = (self.x, self.right, self.known, self.east, self.south, self.inverse)
-        return self._run_coarse(kernels.restrict_residual, *system, self.height, coarse.right, coarse.width)
+        self._run_coarse(kernels.measure, *system, self.height, coarse.right, coarse.width, sums)
+        squares, cost = sums.sum(0)
+        return float(squares), float(cost)
 
     def prolong(self, *, add: bool) -> None:  # noqa: D102
         coarse = self._below()
@@ -74,17 +88,24 @@ class ProcessorGrid:
     def scaled_right(self) -> float:  # noqa: D102
         return self._run(kernels.scaled_square, self.right, self.inverse)
 
-    def energy(self) -> float:  # noqa: D102
-        return self._run(kernels.measure_energy, self.x, self.right, self.known, self.east, self.south)
-
     def _below(self) -> ProcessorGrid:
         assert self.coarser is not None
         return self.coarser
 
 
+def framed(shape: tuple[int, ...]) -> Values:
+    """Return a grid whose frame is 0, as are its last row and places, which not every loop writes to.
+
+    The rest is left as it is: numpy asks for memory in large pages then, which saves more time than a sweep takes.
+    """
+    values = np.empty(shape, np.float32)
+    values[0] = values[-2:] = values[..., 0] = values[..., -2:] = 0
+    return values
+
+
 def is_compiled() -> bool:
     """Whether the loops have run in this process already."""
-    return is_ready(kernels.load_weights, kernels.smooth, kernels.store_colours)
+    return is_ready(kernels.load_weights, kernels.sweep_band, kernels.store_colours)
 
 
 def build_grids(alpha: Values, channels: int, kappa: float, bands: Bands) -> list[ProcessorGrid]:

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lsa_engine.foreground.multigrid import Sums
+
 
 class TensorGrid:
     """A :class:`~lsa_engine.foreground.multigrid.MeasuredGrid` of N images; the same steps as the compiled loops.
@@ -42,8 +44,10 @@ class TensorGrid:
         self.coarser = TensorGrid(*weights, self.x.shape[1])
         return self.coarser
 
-    def smooth(self, colour: int) -> None:  # noqa: D102
-        self.x = torch.where(self.colours == bool(colour), self.x + self._residual() * self.inverse, self.x)
+    def sweep(self, times: int) -> None:  # noqa: D102
+        for _ in range(times):
+            for chosen in (~self.colours, self.colours):
+                self.x = torch.where(chosen, self.x + self._residual() * self.inverse, self.x)
 
     def clear(self) -> None:  # noqa: D102
         self.x = torch.zeros_like(self.x)
@@ -51,11 +55,18 @@ class TensorGrid:
     def restrict_right(self) -> None:  # noqa: D102
         self._below().right = _sum_children(self.right)
 
-    def restrict_residual(self) -> NDArray[np.float64]:  # noqa: D102
+    def restrict_residual(self) -> None:  # noqa: D102
         # The colour smoothed last has no residual but rounding.
+        self._below().right = _sum_children(torch.where(self.colours, 0, self._residual()))
+
+    def measure(self) -> tuple[Sums, Sums]:  # noqa: D102
         residual = torch.where(self.colours, 0, self._residual())
         self._below().right = _sum_children(residual)
-        return _total(residual.square() * self.inverse)
+        missed = self.right - self.known * self.x
+        cost = missed.square() / torch.where(self.known > 0, self.known, 1)
+        cost[..., :-1] += self.east[..., :-1] * self.x.diff(dim=-1).square()
+        cost[..., :-1, :] += self.south[..., :-1, :] * self.x.diff(dim=-2).square()
+        return _total(residual.square() * self.inverse), _total(cost) / 2
 
     def prolong(self, *, add: bool) -> None:  # noqa: D102
         height, width = self.x.shape[-2:]
@@ -65,13 +76,6 @@ class TensorGrid:
 
     def scaled_right(self) -> NDArray[np.float64]:  # noqa: D102
         return _total(self.right.square() * self.inverse)
-
-    def energy(self) -> NDArray[np.float64]:  # noqa: D102
-        given = self.right / torch.where(self.known > 0, self.known, 1)
-        cost = self.known * (self.x - given).square()
-        cost[..., :-1] += self.east[..., :-1] * self.x.diff(dim=-1).square()
-        cost[..., :-1, :] += self.south[..., :-1, :] * self.x.diff(dim=-2).square()
-        return _total(cost) / 2
 
     def _residual(self) -> Tensor:
         x = self.x

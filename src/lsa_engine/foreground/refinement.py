@@ -203,7 +203,9 @@ def _check_pair(foreground: Any, alpha: Any) -> tuple[NDArray[Any], NDArray[np.f
             f"The foreground holds {given.dtype}, but unsigned integers or floats are expected: convert it to uint8, "
             "uint16 or float32."
         )
-    require_finite(given, "foreground")
+    # One pass finds out whether there is something to complain of; a sum that overflows is looked at too.
+    if given.dtype.kind == "f" and not np.isfinite(np.vdot(given, given)):
+        require_finite(given, "foreground")
     return given, np.ascontiguousarray(to_unit_range(opacity, None, "alpha")), batched
 
 
@@ -296,8 +298,9 @@ def _on_device(
     steps = Steps(_REFINING, 100, progress, cancel)
     try:
         with torch.inference_mode():
-            unit = torch.from_numpy(np.ascontiguousarray(_unit(colours))).to(place).permute(0, 3, 1, 2).contiguous()
-            grids = build_tensor_grids(unit, torch.from_numpy(alphas[:, None]).to(place), kappa)
+            unit = np.ascontiguousarray(_unit(colours))
+            tensors = torch.from_numpy(unit).to(place).permute(0, 3, 1, 2).contiguous()
+            grids = build_tensor_grids(tensors, torch.from_numpy(alphas[:, None]).to(place), kappa)
             steps.advance(100 // (len(grids) + 1))
             floor = _floor(unit, tolerance)
             outcome = solve(grids, tolerance, floor, after_cycle=lambda: steps.advance(100 // (len(grids) + 1)))
@@ -310,9 +313,9 @@ def _on_device(
     return outcome
 
 
-def _floor(colours: Any, tolerance: float) -> float:
+def _floor(colours: NDArray[np.float32], tolerance: float) -> float:
     """Return a cost that is nothing beside the colours themselves, for images whose optimum costs nothing."""
-    return 1e-6 * tolerance * float((colours * colours).sum())
+    return 1e-6 * tolerance * float(np.vdot(colours, colours))
 
 
 def _fill_with_mean(colours: NDArray[Any], out: NDArray[Any]) -> Convergence:

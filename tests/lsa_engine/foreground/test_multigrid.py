@@ -98,12 +98,12 @@ def test_the_cost_is_within_the_tolerance_of_the_true_minimum(alpha: Plane, rng:
 @pytest.mark.parametrize("alpha", CASES)
 def test_loops_and_tensor_operations_agree(alpha: Plane, rng: np.random.Generator) -> None:
     colours = rng.random((*alpha.shape, 2), np.float32)
-    loops, outcome = solve_with_loops(colours, alpha, 1.0, 1e-4)
+    loops, outcome = solve_with_loops(colours, alpha, 1.0, 1e-6)
     tensors = torch.from_numpy(colours).permute(2, 0, 1)[None].contiguous()
     grids = build_tensor_grids(tensors, torch.from_numpy(alpha)[None, None], 1.0)
-    same = solve(grids, 1e-4, 1e-10 * float((colours**2).sum()))
+    same = solve(grids, 1e-6, 1e-12 * float((colours**2).sum()))
     np.testing.assert_allclose(grids[0].x[0].permute(1, 2, 0).numpy(), loops, atol=1e-4)
-    assert same.cycles == outcome.cycles
+    assert abs(same.cycles - outcome.cycles) <= 1  # rounding may tip the last one
     np.testing.assert_allclose(same.energy, outcome.energy, rtol=1e-4, atol=1e-8)
 
 
