@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from lsa_engine.arrays import require_finite, to_numpy
 from lsa_engine.errors import InputError
 
+# Values that are looked at together: few enough to stay in the processor's cache.
+_BLOCK = 1 << 17
+
 
 def energy(foreground_hat: Any, foreground: Any, alpha: Any, kappa: float = 1.0) -> float:
     r"""Return the refinement cost of a re-estimated foreground.
@@ -52,21 +55,37 @@ def energy(foreground_hat: Any, foreground: Any, alpha: Any, kappa: float = 1.0)
     point of that update everywhere, the frame included.
     """
     check_kappa(kappa)
-    estimate = _as_float64(foreground_hat, "foreground_hat")
-    given = _as_float64(foreground, "foreground")
-    opacity = _as_float64(alpha, "alpha")
+    estimate = _checked(foreground_hat, "foreground_hat")
+    given = _checked(foreground, "foreground")
+    opacity = _checked(alpha, "alpha")
     check_shapes(given, opacity, foreground_hat=estimate)
-    if opacity.min() < 0 or opacity.max() > 1:
+    if opacity.dtype.kind == "f" and (opacity.min() < 0 or opacity.max() > 1):
         raise InputError(
             f"The alpha spans {opacity.min():.6g} to {opacity.max():.6g}, but opacity lies in [0, 1]: "
             "rescale or clip it first."
         )
     if given.ndim == 2:
         estimate, given = estimate[..., None], given[..., None]
+    height, width, channels = given.shape
+    rows = max(1, _BLOCK // (width * channels))
+    total = 0.0
+    for top in range(0, height, rows):
+        # One row more than is counted, for the pairs that it makes with the last one.
+        block = slice(top, min(top + rows, height) + 1)
+        parts = [_as_float64(array[block]) for array in (estimate, given, opacity)]
+        total += _block_energy(parts[0], parts[1], parts[2], rows, kappa)
+    return total
+
+
+def _block_energy(
+    estimate: NDArray[np.float64], given: NDArray[np.float64], opacity: NDArray[np.float64], rows: int, kappa: float
+) -> float:
+    """Return the cost of the first `rows` rows, and of their pairs with the row after them if there is one."""
     smoothness = (1.0 - opacity) ** 2
-    data = np.sum((opacity[..., None] * (estimate - given)) ** 2)
+    data = np.sum((opacity[:rows, :, None] * (estimate[:rows] - given[:rows])) ** 2)
     # A pair (i, j) is counted from i with weight q_i and from j with weight q_j.
-    across = np.sum((smoothness[:, 1:] + smoothness[:, :-1])[..., None] * np.diff(estimate, axis=1) ** 2)
+    beside = smoothness[:rows, 1:] + smoothness[:rows, :-1]
+    across = np.sum(beside[..., None] * np.diff(estimate[:rows], axis=1) ** 2)
     down = np.sum((smoothness[1:] + smoothness[:-1])[..., None] * np.diff(estimate, axis=0) ** 2)
     return float(0.5 * (data + kappa * (across + down)))
 
@@ -98,15 +117,20 @@ def check_shapes(foreground: NDArray[Any], alpha: NDArray[Any], **others: NDArra
             )
 
 
-def _as_float64(array: Any, name: str) -> NDArray[np.float64]:
-    """Scale unsigned integers by their type's range, leave floats in full precision, refuse the rest."""
+def _checked(array: Any, name: str) -> NDArray[Any]:
+    """Return an array of unsigned integers or floats, all finite; refuse the rest."""
     values = to_numpy(array, name)
     require_finite(values, name)
-    if values.dtype.kind == "u":
-        return values / float(np.iinfo(values.dtype).max)
-    if values.dtype.kind != "f":
+    if values.dtype.kind not in "uf":
         raise InputError(
             f"The {name} holds {values.dtype}, but unsigned integers or floats in [0, 1] are expected: "
             "convert it to one of them."
         )
+    return values
+
+
+def _as_float64(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Scale unsigned integers by their type's range, leave floats in full precision."""
+    if values.dtype.kind == "u":
+        return values / float(np.iinfo(values.dtype).max)
     return values.astype(np.float64)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from scipy.sparse import lil_matrix
@@ -147,3 +149,12 @@ def test_what_does_not_fit_is_refused_with_a_sentence(changes: dict, said: str) 
     arguments = {"foreground_hat": estimate, "foreground": given, "alpha": alpha} | changes
     with pytest.raises(InputError, match=said):
         energy(**arguments)
+
+
+@pytest.mark.parametrize("values", [1, 60, 1000])
+def test_blocks_of_rows_do_not_change_the_sum(values: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    estimate, given, alpha = picture(13, 9)
+    whole = energy(estimate, given, alpha, KAPPA)
+    # The package has a function of the module's name.
+    monkeypatch.setattr(import_module("lsa_engine.foreground.energy"), "_BLOCK", values)
+    assert energy(estimate, given, alpha, KAPPA) == pytest.approx(whole, rel=1e-12)
