@@ -43,16 +43,18 @@ def load_weights(alpha, kappa, known, east, south, top, bottom):  # type: ignore
 
 
 @compiled
-def load_colours(colours, known, right, top, bottom):  # type: ignore[no-untyped-def]
-    """Fill right-hand sides α²F from colours (H, W, C) float32."""
-    width, channels = colours.shape[1:]
+def load_colours(colours, first, scale, known, right, top, bottom):  # type: ignore[no-untyped-def]
+    """Fill right-hand sides α²F from the channels of colours (H, W, C) that begin at `first`, times `scale`."""
+    width = colours.shape[1]
     for row in range(top, bottom):
         r = row + 1
         for p in range(2):
             s = (row + p) % 2
-            for c in range(channels):
+            for c in range(right.shape[2]):
                 for k in range((width - s + 1) // 2):
-                    right[r, p, c, k + 1] = known[r, p, k + 1] * colours[row, 2 * k + s, c]
+                    right[r, p, c, k + 1] = known[r, p, k + 1] * (
+                        scale * np.float32(colours[row, 2 * k + s, first + c])
+                    )
 
 
 @compiled
@@ -284,12 +286,16 @@ def prolong(coarse, rows, columns, x, height, add, top, bottom):  # type: ignore
 
 
 @compiled
-def store_colours(x, out, top, bottom):  # type: ignore[no-untyped-def]
-    """Copy x into `out` (H, W, C)."""
-    width, channels = out.shape[1:]
+def store_colours(x, out, first, largest, top, bottom):  # type: ignore[no-untyped-def]
+    """Copy x into the channels of `out` (H, W, C) from `first` on; as integers up to `largest` if that is not 0."""
+    width = out.shape[1]
+    zero, one = np.float32(0), np.float32(1)
     for row in range(top, bottom):
         for p in range(2):
             s = (row + p) % 2
-            for c in range(channels):
+            for c in range(x.shape[2]):
                 for k in range((width - s + 1) // 2):
-                    out[row, 2 * k + s, c] = x[row + 1, p, c, k + 1]
+                    value = x[row + 1, p, c, k + 1]
+                    if largest > 0:
+                        value = np.rint(min(max(value, zero), one) * largest)
+                    out[row, 2 * k + s, first + c] = value

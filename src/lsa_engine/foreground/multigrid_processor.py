@@ -121,11 +121,18 @@ def build_grids(alpha: Values, channels: int, kappa: float, bands: Bands) -> lis
     return grids
 
 
-def load_colours(grid: ProcessorGrid, colours: Values) -> None:
-    """Set the right-hand sides from colours (H, W, C)."""
-    grid.bands.run(kernels.load_colours, grid.height, colours.size, colours, grid.known, grid.right)
+def load_colours(grid: ProcessorGrid, colours: NDArray[Any], first: int = 0) -> None:
+    """Set the right-hand sides from as many channels of colours (H, W, C) as the grid has, from the first one on.
+
+    Integers of 8 and 16 bits are scaled by their range, float32 are taken as they are.
+    """
+    scale = np.float32(1 / np.iinfo(colours.dtype).max if colours.dtype.kind == "u" else 1)
+    work = grid.height * grid.width * grid.channels
+    grid.bands.run(kernels.load_colours, grid.height, work, colours, first, scale, grid.known, grid.right)
 
 
-def read_colours(grid: ProcessorGrid, out: Values) -> None:
-    """Copy x into colours (H, W, C)."""
-    grid.bands.run(kernels.store_colours, grid.height, out.size, grid.x, out)
+def read_colours(grid: ProcessorGrid, out: NDArray[Any], first: int = 0) -> None:
+    """Copy x into channels of colours (H, W, C), of a type as for :func:`load_colours`."""
+    largest = np.float32(np.iinfo(out.dtype).max if out.dtype.kind == "u" else 0)
+    work = grid.height * grid.width * grid.channels
+    grid.bands.run(kernels.store_colours, grid.height, work, grid.x, out, first, largest)

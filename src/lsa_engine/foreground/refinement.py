@@ -29,6 +29,9 @@ _COMPILING = "preparing to refine the foreground (compiling on first use)"
 # Above this many pixels, one channel after the other: the grids then take half the memory.
 _CHANNELWISE_FROM = 1 << 25
 
+# Of so many rows and columns one is looked at to tell how bright an image is.
+_SAMPLED = 4
+
 
 _UNKNOWN = Convergence(np.zeros(1), np.zeros(1), 0, True)
 
@@ -261,21 +264,22 @@ def _on_processor(
     if not alpha.any():
         return _fill_with_mean(colours, out)
     at_once = 1 if alpha.size > _CHANNELWISE_FROM else channels
-    direct = out.dtype == np.float32 and at_once == channels
+    # The loops read and write these types themselves; others are brought to float32 and back.
+    plain = colours.dtype in (np.uint8, np.uint16, np.float32)
+    source = np.ascontiguousarray(colours if plain else _unit(colours))
+    target = out if plain else np.empty(colours.shape, np.float32)
+    floor = _floor(source, tolerance) * at_once / channels
     parts = []
     with Bands(steps.check) as bands:
         grids = build_grids(alpha, at_once, kappa, bands)
         share = 100 * at_once // (channels * (len(grids) + 1))
         for first in range(0, channels, at_once):
-            chosen = slice(first, first + at_once)
-            unit = np.ascontiguousarray(_unit(colours[..., chosen]))
-            load_colours(grids[0], unit)
+            load_colours(grids[0], source, first)
             steps.advance(share, _REFINING)
-            parts.append(solve(grids, tolerance, _floor(unit, tolerance), after_cycle=lambda: steps.advance(share)))
-            target = out if direct else unit  # the colours are not needed any more
-            read_colours(grids[0], target)
-            if not direct:
-                _put(target, out[..., chosen])
+            parts.append(solve(grids, tolerance, floor, after_cycle=lambda: steps.advance(share)))
+            read_colours(grids[0], target, first)
+    if not plain:
+        _put(target, out)
     steps.finish()
     return _join(parts)
 
@@ -313,9 +317,10 @@ def _on_device(
     return outcome
 
 
-def _floor(colours: NDArray[np.float32], tolerance: float) -> float:
-    """Return a cost that is nothing beside the colours themselves, for images whose optimum costs nothing."""
-    return 1e-6 * tolerance * float(np.vdot(colours, colours))
+def _floor(colours: NDArray[Any], tolerance: float) -> float:
+    """Return a cost that is nothing beside the colours (…, H, W, C), for images whose optimum costs nothing."""
+    some = _unit(colours[..., ::_SAMPLED, ::_SAMPLED, :])
+    return 1e-6 * tolerance * float((some * some).mean()) * colours.size
 
 
 def _fill_with_mean(colours: NDArray[Any], out: NDArray[Any]) -> Convergence:
