@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsa_engine.arrays import as_float_image
-from lsa_engine.errors import InputError, WeightsError
-from lsa_engine.inference.augmentation import augmented_mean
 from lsa_engine.devices import choose_device, choose_dtype, peak_memory
+from lsa_engine.errors import InputError, WeightsError
+from lsa_engine.guidance import is_compiled
+from lsa_engine.inference.augmentation import augmented_mean
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.inference.refinement import Refined, Refinement, descend
 from lsa_engine.inference.results import MatteResult, Report
@@ -141,10 +142,10 @@ class Matter:
         network = self._open_network()
         with torch.inference_mode():
             if tta == 0:
-                with watched(network, Steps("matting", layer_count(network), progress, cancel)):
+                with watched(network, Steps(_begun("matting", network), layer_count(network), progress, cancel)):
                     output = self._forward(*tensors)
             else:
-                steps = Steps("matting augmented copies", tta, progress, cancel)
+                steps = Steps(_begun("matting augmented copies", network), tta, progress, cancel)
                 batch = max(1, _BATCH_PIXELS // (image.shape[0] * image.shape[1]))
 
                 def forward(images: Tensor, trimaps: Tensor) -> Tensor:
@@ -185,7 +186,7 @@ class Matter:
             return self._known_result(trimap, start)
         trimap.require_known()
         network = self._open_network()
-        steps = Steps("encoding", settings.iterations + 1, progress, cancel)
+        steps = Steps(_begun("encoding", network), settings.iterations + 1, progress, cancel)
         # The paper's large steps amplify rounding. In the plain memory layout it stays near that of double precision
         # (2e-4 after five steps; channels-last 2e-3), and the backward pass is no slower.
         plain = lay_out(deepcopy(network), self.device, torch.contiguous_format)
@@ -358,6 +359,13 @@ def matte(
         if refinement is not None:
             return matter.refine(refinement, progress=progress, cancel=cancel)
         return matter.predict(tta=tta, progress=progress, cancel=cancel)
+
+
+def _begun(message: str, network: LSANet) -> str:
+    """Return what is being done, and that its input's loops are compiled before, where they are."""
+    if network.size.guidance == "none" or is_compiled():
+        return message
+    return f"{message} (compiling on first use)"
 
 
 def _finish(output: Tensor, trimap: Trimap) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lsa_engine.errors import InputError
+from lsa_engine.guidance.coarse_matte import coarse_matte
 from lsa_engine.guidance.fill import project_alpha, smooth_fill
 from lsa_engine.network.lsanet import GUIDANCE_CHANNELS
 
@@ -29,15 +30,16 @@ def network_input(image: Tensor, trimap: Tensor, guidance: str) -> Tensor:
         (N, 3, H, W), float32 in [0, 1].
     trimap : Tensor
         (N, 1, H, W), uint8 with 0 background, 128 unknown, 255 foreground.
-    guidance : {"none", "fills"}
+    guidance : {"none", "priors"}
         "none": the normalised image and the trimap divided by 255 (unknown is 128/255, as in the published network),
-        the paper's 4 channels. "fills": behind them the known foreground colours filled smoothly into the rest, the
-        background colours likewise (both normalised), and the α of the pixel's colour between the two, 11 channels.
+        the paper's 4 channels. "priors": behind them the known foreground colours filled smoothly into the rest, the
+        background colours likewise (both normalised), the α of the pixel's colour between the two, and a coarse
+        closed-form matte, 12 channels.
 
     Returns
     -------
     Tensor
-        (N, 4 or 11, H, W) float32, channels-last.
+        (N, 4 or 12, H, W) float32, channels-last.
     """
     if guidance not in GUIDANCE_CHANNELS:
         raise InputError(
@@ -52,10 +54,11 @@ def network_input(image: Tensor, trimap: Tensor, guidance: str) -> Tensor:
     )
     channels[:, :3] = normalise(image)
     channels[:, 3:4] = trimap.to(torch.float32) / 255
-    if guidance == "fills":
+    if guidance == "priors":
         twice = image.expand(2, -1, -1, -1) if batch == 1 else torch.cat([image, image])
         foreground, background = smooth_fill(twice, torch.cat([trimap == 255, trimap == 0])).chunk(2)
         channels[:, 4:7] = normalise(foreground)
         channels[:, 7:10] = normalise(background)
-        channels[:, 10:] = project_alpha(image, foreground, background)
+        channels[:, 10:11] = project_alpha(image, foreground, background)
+        channels[:, 11:] = coarse_matte(image, trimap)
     return channels

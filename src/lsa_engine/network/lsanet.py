@@ -12,7 +12,7 @@ from lsa_engine.errors import InputError
 from lsa_engine.network.decoder import REFINED_STAGES, Decoder, DecoderStage, Head, Refinements, refinement_shape
 from lsa_engine.network.encoder import ConvNorm, Encoder
 
-GUIDANCE_CHANNELS = {"none": 4, "fills": 11}
+GUIDANCE_CHANNELS = {"none": 4, "priors": 12}
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class NetworkSize:
     ----------
     name : str
         Name in the registry.
-    guidance : {"none", "fills"}
-        What the network sees: image and trimap (4 channels, the paper's), or also smooth fills of the known colours
-        and the projected α (11 channels; :func:`lsa_engine.inference.preparation.network_input`).
+    guidance : {"none", "priors"}
+        What the network sees: image and trimap (4 channels, the paper's), or also smooth fills of the known colours,
+        the projected α and a coarse matte (12 channels; :func:`lsa_engine.inference.preparation.network_input`).
     stem, widths, depths, block
         The encoder (:class:`~lsa_engine.network.encoder.Encoder`).
     decoder : tuple of five int
@@ -64,7 +64,7 @@ SIZES: dict[str, NetworkSize] = {
         ),
         NetworkSize(
             name="lsanet-lite",
-            guidance="fills",
+            guidance="priors",
             stem=(16, 16, 32),
             widths=(48, 96, 160, 256),
             depths=(2, 2, 2, 2),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def test_the_matte_is_the_networks_output_clamped_with_the_known_pixels_put_back
     network.eval()
     image = torch.from_numpy(scene.image).permute(2, 0, 1)[None]
     with torch.no_grad():
-        raw = network(network_input(image, torch.from_numpy(scene.trimap)[None, None], "fills"))[0, 0].numpy()
+        raw = network(network_input(image, torch.from_numpy(scene.trimap)[None, None], "priors"))[0, 0].numpy()
     expected = np.where(scene.trimap == 255, 1, np.where(scene.trimap == 0, 0, raw.clip(0, 1)))
     matter.set_image(scene.image)
     matter.set_trimap(scene.trimap)
@@ -211,3 +213,18 @@ def test_gray_and_sixteen_bit_images_mean_the_same_as_float(weights, scene):
     sixteen = np.round(gray * 65535).astype(np.uint16)
     expected = lsa.matte(np.repeat(gray[..., None], 3, -1), scene.trimap, weights=weights).alpha
     np.testing.assert_allclose(lsa.matte(sixteen, scene.trimap, weights=weights).alpha, expected, atol=1e-3)
+
+
+FIRST_CALL = """
+import numpy as np, lsa_engine as lsa
+from lsa_engine.samples import load_photograph, load_trimap
+said = []
+for _ in range(2):
+    lsa.matte(load_photograph(), load_trimap(), device="cpu", progress=lambda step: said.append(step.message))
+print(said[0], said[-1], sep="|")
+"""
+
+
+def test_the_first_matte_of_a_process_says_that_it_compiles() -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "matting (compiling on first use)|matting"

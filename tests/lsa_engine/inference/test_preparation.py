@@ -1,4 +1,4 @@
-"""What the network is fed: the published coding of image and trimap, and the fills behind them."""
+"""What the network is fed: the published coding of image and trimap, and behind them what is known without it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lsa_engine.errors import InputError
+from lsa_engine.guidance.coarse_matte import coarse_matte
 from lsa_engine.guidance.fill import project_alpha, smooth_fill
 from lsa_engine.inference.preparation import network_input, normalise
 from lsa_engine.network import SIZES
@@ -41,26 +42,27 @@ def test_the_papers_input_is_the_image_and_the_trimap_by_255(pair: tuple[Tensor,
     assert torch.equal(inputs[:, 3] == 1, trimap[:, 0] == 255)
 
 
-def test_the_fills_lie_behind_the_papers_channels(pair: tuple[Tensor, Tensor]) -> None:
+def test_the_fills_and_the_coarse_matte_lie_behind_the_papers_channels(pair: tuple[Tensor, Tensor]) -> None:
     image, trimap = pair
-    inputs = network_input(image, trimap, "fills")
-    assert inputs.shape == (2, 11, 24, 30)
+    inputs = network_input(image, trimap, "priors")
+    assert inputs.shape == (2, 12, 24, 30)
     assert torch.equal(inputs[:, :4], network_input(image, trimap, "none"))
     foreground, background = smooth_fill(image, trimap == 255), smooth_fill(image, trimap == 0)
     assert torch.equal(inputs[:, 4:7], normalise(foreground))
     assert torch.equal(inputs[:, 7:10], normalise(background))
-    assert torch.equal(inputs[:, 10:], project_alpha(image, foreground, background))
+    assert torch.equal(inputs[:, 10:11], project_alpha(image, foreground, background))
+    assert torch.equal(inputs[:, 11:], coarse_matte(image, trimap))
 
 
 def test_known_regions_keep_their_own_colours_in_the_fills(pair: tuple[Tensor, Tensor]) -> None:
     image, trimap = pair
-    inputs = network_input(image, trimap, "fills")
+    inputs = network_input(image, trimap, "priors")
     for channels, value in ((slice(4, 7), 255), (slice(7, 10), 0)):
         known = (trimap == value).expand(-1, 3, -1, -1)
         assert torch.equal(inputs[:, channels][known], inputs[:, :3][known])
 
 
-@pytest.mark.parametrize("guidance", ["none", "fills"])
+@pytest.mark.parametrize("guidance", ["none", "priors"])
 def test_an_image_is_fed_the_same_alone_and_in_a_batch(pair: tuple[Tensor, Tensor], guidance: str) -> None:
     image, trimap = pair
     together = network_input(image, trimap, guidance)
@@ -68,7 +70,7 @@ def test_an_image_is_fed_the_same_alone_and_in_a_batch(pair: tuple[Tensor, Tenso
     assert torch.equal(together[1:], alone)
 
 
-@pytest.mark.parametrize("guidance", ["none", "fills"])
+@pytest.mark.parametrize("guidance", ["none", "priors"])
 def test_inputs_come_in_the_layout_that_is_fast(pair: tuple[Tensor, Tensor], guidance: str) -> None:
     assert network_input(*pair, guidance).is_contiguous(memory_format=torch.channels_last)
 
@@ -79,5 +81,5 @@ def test_every_size_gets_as_many_channels_as_it_takes(pair: tuple[Tensor, Tensor
 
 
 def test_an_unknown_guidance_is_refused(pair: tuple[Tensor, Tensor]) -> None:
-    with pytest.raises(InputError, match="'stars', expected one of none, fills"):
+    with pytest.raises(InputError, match="'stars', expected one of none, priors"):
         network_input(*pair, "stars")

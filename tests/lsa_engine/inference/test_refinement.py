@@ -60,7 +60,7 @@ def test_an_output_beyond_zero_and_one_costs_nothing_at_the_border(scene):
 def refined(scene, settings: Refinement, cancel: CancelToken | None = None):
     torch.manual_seed(0)
     network = build_network("lsanet-lite").eval().requires_grad_(False)
-    inputs = torch.rand(1, 11, 48, 64)
+    inputs = torch.rand(1, 12, 48, 64)
     with torch.no_grad():
         features = network.encode(inputs)
         initial = network.decode(inputs, features)
@@ -87,7 +87,7 @@ def test_descent_lowers_the_cost_and_every_update_is_a_plain_gradient_step(scene
     # The second pass by hand, from finite differences of the cost along the gradient's direction.
     torch.manual_seed(0)
     network = build_network("lsanet-lite").eval().requires_grad_(False)
-    inputs = torch.rand(1, 11, 48, 64)
+    inputs = torch.rand(1, 12, 48, 64)
     features = network.encode(inputs)
     initial = network.decode(inputs, features)
     cost = RefinementCost(Trimap(scene.trimap), initial, "paper", 0.1)
