@@ -148,7 +148,7 @@ def estimation() -> None:
     image = alpha[..., None] * front + (1 - alpha[..., None]) * back
     soft = (alpha > 0) & (alpha < 1)
     print(f"## Foreground estimation, {WIDTH} × {HEIGHT}, {usable_cores()} threads (medians of {ROUNDS})\n")
-    print("| method | time | mean |α(F̂ − F)| × 255 | mean (α(F̂ − F))² × 1000 |\n|---|---|---|---|")
+    print("| method | time | mean absolute error of αF × 255 | mean squared × 1000 |\n|---|---|---|---|")
     for method in ("lsa", "multilevel"):
         seconds = median_seconds(lambda method=method: estimate_foreground(image, alpha, method=method))
         error = (alpha[..., None] * (estimate_foreground(image, alpha, method=method)[0] - front))[soft]
