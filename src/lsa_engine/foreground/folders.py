@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from lsa_engine.arrays import as_alpha
 from lsa_engine.bands import usable_cores
+from lsa_engine.compositing import cutout
 from lsa_engine.errors import Cancelled, DataError, FileError, LsaError
 from lsa_engine.foreground.energy import energy
 from lsa_engine.foreground.refinement import ForegroundReport, RefinementMethod, refine_foreground
@@ -298,13 +300,11 @@ def read_pair(pair: ForegroundPair) -> tuple[NDArray[Any], NDArray[np.float32]]:
 def write_refined(path: Path, refined: NDArray[Any], alpha: NDArray[np.float32] | None) -> None:
     """Write refined colours as deep as they are; with `alpha` as an RGBA file."""
     bits: Bits = 8 if refined.dtype == np.uint8 else 16
+    colours = refined if refined.dtype.kind == "u" else np.clip(refined, 0, 1)
     if alpha is None:
-        write_image(path, refined, bits=bits)
-        return
-    largest = np.float32(255 if bits == 8 else 65535)
-    opacity = np.rint(alpha * largest).astype(refined.dtype if refined.dtype.kind == "u" else np.uint16)
-    colours = refined if refined.dtype.kind == "u" else np.rint(np.clip(refined, 0, 1) * largest).astype(np.uint16)
-    write_rgba(path, np.dstack([colours, opacity]), bits=bits)
+        write_image(path, colours, bits=bits)
+    else:
+        write_rgba(path, cutout(colours, alpha), bits=bits)
 
 
 class _Record:
@@ -320,6 +320,9 @@ class _Record:
                     line = _parse(row)
                     if line is not None and (path.parent / line.name).exists():
                         self.lines[line.name] = line
+            if not path.read_bytes().endswith(b"\n"):
+                with path.open("a", encoding="utf-8") as file:
+                    file.write("\n")  # a line that was cut off ends here
 
     def add(self, line: RefinedFile) -> None:
         """Append a line and see it safely on the disk."""
@@ -328,8 +331,6 @@ class _Record:
             writer = csv.DictWriter(text, [field.name for field in fields(RefinedFile)], lineterminator="\n")
             if not self.path.exists():
                 writer.writeheader()
-            elif not self.path.read_bytes().endswith(b"\n"):
-                text.write("\n")  # a line that was cut off ends here
             writer.writerow(asdict(line))
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(text.getvalue())
@@ -366,7 +367,7 @@ def _fingerprint(pair: ForegroundPair) -> str:
 
 def _refuse_foreign_files(pairs: Sequence[ForegroundPair], folder: Path, record: _Record) -> None:
     names = [pair.output_name for pair in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise DataError(
             f"{len(twice)} refined files would share a name ({', '.join(twice[:_LISTED])}): rename sources."

@@ -75,7 +75,7 @@ class Convergence:
 
 
 def full_multigrid(
-    grids: Sequence[Grid], *, before: int = _BEFORE, after: int = _AFTER, after_cycle: Callable[[], None] = lambda: None
+    grids: Sequence[Grid], *, before: int, after: int, after_cycle: Callable[[], None] = lambda: None
 ) -> None:
     """Give each grid, coarsest first, the solution of the next coarser one to start from, and run a V-cycle on it.
 

@@ -22,7 +22,7 @@ _ITERATIONS = 500
 def coarse_matte(image: Tensor, trimap: Tensor) -> Tensor:
     """Return the closed-form matte of a reduced image, brought back to full size by local lines of colour.
 
-    The image is reduced by 4 (by 8, 16, … where more than a million unknown pixels are left otherwise), where colours
+    The image is reduced by 4 (by 8, 16, … where more than four million pixels are unknown), where colours
     mix over several pixels anyway and closed-form matting spreads further and is much quicker. In each small window
     the result is nearly a linear function of colour (the assumption of closed-form matting itself); the coefficients
     vary slowly, so they are enlarged instead of the matte, and applied to the colours at full size.

@@ -47,7 +47,7 @@ def load_photos(folders: Sequence[str], root: Path) -> list[Bytes]:
             photos += _skimage_photos()
         else:
             photos += [
-                _bytes(as_float_image(read_image(path), name=str(path))) for path in list_pictures(root / folder)
+                as_bytes(as_float_image(read_image(path), name=str(path))) for path in list_pictures(root / folder)
             ]
     return photos
 
@@ -64,7 +64,7 @@ def load_sprites(folders: Sequence[str], root: Path) -> list[Bytes]:
     for folder in folders:
         for path in list_pictures(root / folder):
             pixels = read_image(path)
-            sprites.append(_bytes(as_alpha(pixels if pixels.ndim == 2 else pixels[..., -1], name=str(path))))
+            sprites.append(as_bytes(as_alpha(pixels if pixels.ndim == 2 else pixels[..., -1], name=str(path))))
     return sprites
 
 
@@ -98,7 +98,8 @@ def _skimage_photos() -> list[Bytes]:
     return [np.ascontiguousarray(photo[..., :3]) for photo in photos if photo.ndim == 3]
 
 
-def _bytes(values: NDArray[np.float32]) -> Bytes:
+def as_bytes(values: NDArray[np.float32]) -> Bytes:
+    """Return numbers in [0, 1] as the nearest of 256 levels."""
     return np.round(values * 255).astype(np.uint8)
 
 

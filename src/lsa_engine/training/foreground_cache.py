@@ -11,12 +11,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lsa_engine.arrays import to_unit_range
 from lsa_engine.errors import DataError
 from lsa_engine.foreground import refine_foreground
 from lsa_engine.foreground.refinement import RefinementMethod
 from lsa_engine.image_io import read_image, write_rgba
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
-from lsa_engine.training.datasets import list_pictures
+from lsa_engine.training.datasets import as_bytes, list_pictures
 
 Bytes = NDArray[np.uint8]
 Refine = Literal["multigrid", "paper", "none"]
@@ -69,6 +70,8 @@ def load_foregrounds(
         If a folder is missing or holds no picture, or a picture has no alpha channel.
     """
     paths = [path for folder in folders for path in list_pictures(root / folder)]
+    if not paths:
+        return []
     steps = Steps("refining foregrounds", len(paths), progress, cancel)
     cutouts = []
     for path in paths:
@@ -78,9 +81,7 @@ def load_foregrounds(
                 f"Got foreground {path} of shape {pixels.shape}, expected an RGBA cut-out with straight colours; "
                 "join colours and alpha with lsa.cutout, or take the file out."
             )
-        cutout = (
-            pixels if pixels.dtype == np.uint8 else (pixels / np.iinfo(pixels.dtype).max * 255 + 0.5).astype(np.uint8)
-        )
+        cutout = as_bytes(to_unit_range(pixels, None, str(path)))
         cutouts.append(cutout if refine == "none" else _refined(cutout, refine))
         steps.advance()
     return cutouts
