@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ _SLOWEST_TREND = 0.8
 
 Sums = float | NDArray[np.float64]
 """One sum for each image of a batch, or a single one."""
+
+Step = Callable[[], tuple[Any, Any]]
+"""Runs cycles and returns the sums of :func:`_measure`, of whatever kind the grids give them."""
 
 
 class Grid(Protocol):
@@ -45,11 +48,11 @@ class Grid(Protocol):
 class MeasuredGrid(Grid, Protocol):
     """A grid that can tell how near to the optimum it is."""
 
-    def scaled_right(self) -> Sums:
-        """Return Σ b²/d, d the diagonal of A."""
+    def scaled_right(self) -> Any:
+        """Return Σ b²/d, d the diagonal of A: a number, or a tensor (N,)."""
 
-    def measure(self) -> tuple[Sums, Sums]:
-        """Restrict the residuals r, and return Σ r²/d and the cost of x."""
+    def measure(self) -> tuple[Any, Any]:
+        """Restrict the residuals r, and return Σ r²/d and the cost of x, likewise."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ def solve(
     floor: Sums,
     *,
     after_cycle: Callable[[], None] = lambda: None,
+    perform: Callable[[Step], tuple[Sums, Sums]] = lambda step: step(),
     most_cycles: int = _MOST_CYCLES,
 ) -> Convergence:
     """Solve the finest of some grids, each half the size of the one before, in place.
@@ -121,28 +125,50 @@ def solve(
         Gap that is taken for zero whatever the cost: where E* = 0, no relative gap can be reached.
     after_cycle : callable
         Called after each cycle; may raise to stop.
+    perform : callable
+        Runs a step, which it is given, and returns its sums as numbers. The steps are :func:`first_step` of the grids
+        and then :func:`further_step`, over and over.
 
     Returns
     -------
     Convergence
     """
-    full_multigrid(grids, before=1, after=2, after_cycle=after_cycle)
+    residual, cost = (_one_each(sums) for sums in perform(first_step(grids, after_cycle)))
     if len(grids) == 1:
         return Convergence(np.zeros(1), np.zeros(1), 1, True)  # a single pixel, which nothing ties to another
     cycles, trend = 1, _Trend()
     while True:
-        residual, cost = _measure(grids)
         gap = trend.bound(residual, cost)
         reached = bool(np.all(gap <= np.maximum(tolerance * (cost - gap), floor)))
         if reached or cycles >= most_cycles:
             return Convergence(cost, gap, cycles, reached)
+        residual, cost = (_one_each(sums) for sums in perform(further_step(grids)))
+        cycles += 1
+        after_cycle()
+
+
+def first_step(grids: Sequence[MeasuredGrid], after_cycle: Callable[[], None] = lambda: None) -> Step:
+    """Return what begins to solve some grids, down to the first measure."""
+
+    def step() -> tuple[Any, Any]:
+        full_multigrid(grids, before=1, after=2, after_cycle=after_cycle)
+        return _measure(grids) if len(grids) > 1 else (0.0, 0.0)
+
+    return step
+
+
+def further_step(grids: Sequence[MeasuredGrid]) -> Step:
+    """Return what goes on from a measure to the next."""
+
+    def step() -> tuple[Any, Any]:
         # The residuals on the second grid are those that were just summed: the cycle goes on from there.
         grids[1].clear()
         _cycle(grids, 1, _BEFORE, _AFTER)
         grids[0].prolong(add=True)
         grids[0].sweep(2)
-        cycles += 1
-        after_cycle()
+        return _measure(grids)
+
+    return step
 
 
 class _Trend:
@@ -165,8 +191,8 @@ class _Trend:
         return gap
 
 
-def _measure(grids: Sequence[MeasuredGrid]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return an estimate (N,) of E(x) − E* = ½ rᵀA⁻¹r, from the residuals r summed down all grids, and the cost E(x).
+def _measure(grids: Sequence[MeasuredGrid]) -> tuple[Any, Any]:
+    """Return an estimate of E(x) − E* = ½ rᵀA⁻¹r, from the residuals r summed down all grids, and the cost E(x).
 
     The inverse is replaced by the sum over the grids of each one's inverse diagonal, which is spectrally equivalent to
     it (Bramble, Pasciak and Xu 1990).
@@ -175,7 +201,7 @@ def _measure(grids: Sequence[MeasuredGrid]) -> tuple[NDArray[np.float64], NDArra
     for grid in grids[1:-1]:
         total = total + grid.scaled_right()
         grid.restrict_right()
-    return 0.5 * _one_each(total + grids[-1].scaled_right()), _one_each(cost)
+    return 0.5 * (total + grids[-1].scaled_right()), cost
 
 
 def _one_each(sums: Sums) -> NDArray[np.float64]:

@@ -126,29 +126,16 @@ def refine_foreground(
     """
     _check_options(method, kappa, tolerance)
     began = time.perf_counter()
-    given, opacity, batched = _check_pair(foreground, alpha)
     tensor = _as_tensor(foreground)
-    colours = given if batched else given[None]
-    if given.ndim == 2:
-        colours = colours[..., None]
-    opacities = opacity if batched else opacity[None]
     place = _device(device, tensor) if method == "multigrid" else "cpu"
     notes = []
-    result = np.empty(colours.shape, given.dtype if given.dtype.kind in "uf" else np.float32)
-    outcome = None
+    done = None
     if place != "cpu":
-        outcome = _on_device(colours, opacities, kappa, tolerance, place, result, progress, cancel)
-        if outcome is None:
+        done = _on_device(foreground, alpha, kappa, tolerance, place, progress, cancel)
+        if done is None:
             notes.append(f"{place} had too little free memory; the processor refined the foreground instead.")
             place = "cpu"
-    if outcome is None:
-        parts = []
-        for image, plane, out in zip(colours, opacities, result, strict=True):
-            if method == "paper":
-                _put(multiscale_refine(_unit(image), plane, kappa=kappa, progress=progress, cancel=cancel), out)
-            else:
-                parts.append(_on_processor(image, plane, kappa, tolerance, out, progress, cancel))
-        outcome = _join(parts) if parts else _UNKNOWN
+    result, outcome = done or _on_processor(foreground, alpha, method, kappa, tolerance, progress, cancel)
     if report is not None:
         exact = method == "multigrid"
         if not outcome.converged:
@@ -164,12 +151,12 @@ def refine_foreground(
                 notes=tuple(notes),
             )
         )
-    result = result.reshape(given.shape)
-    if tensor is None:
+    if tensor is None or _as_tensor(result) is not None:
         return result
     import torch
 
-    return torch.from_numpy(result).to(tensor.device)
+    returned = torch.from_numpy(result).to(tensor.device)
+    return returned.to(tensor.dtype) if tensor.dtype.is_floating_point else returned
 
 
 def _check_options(method: str, kappa: float, tolerance: float) -> None:
@@ -247,6 +234,34 @@ def _put(refined: NDArray[np.float32], out: NDArray[Any]) -> None:
 
 
 def _on_processor(
+    foreground: Any,
+    alpha: Any,
+    method: str,
+    kappa: float,
+    tolerance: float,
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
+) -> tuple[NDArray[Any], Convergence]:
+    """Return the refined colours as the foreground is, and how exact they are."""
+    given, opacity, batched = _check_pair(foreground, alpha)
+    result = np.empty(given.shape, given.dtype if given.dtype.kind in "uf" else np.float32)
+    images, outs = _with_channels(given, batched), _with_channels(result, batched)
+    parts = []
+    for image, plane, out in zip(images, opacity if batched else opacity[None], outs, strict=True):
+        if method == "paper":
+            _put(multiscale_refine(_unit(image), plane, kappa=kappa, progress=progress, cancel=cancel), out)
+        else:
+            parts.append(_refine_image(image, plane, kappa, tolerance, out, progress, cancel))
+    return result, _join(parts) if parts else _UNKNOWN
+
+
+def _with_channels(array: NDArray[Any], batched: bool) -> NDArray[Any]:
+    """Return a view (N, H, W, C)."""
+    array = array if batched else array[None]
+    return array if array.ndim == 4 else array[..., None]
+
+
+def _refine_image(
     colours: NDArray[Any],
     alpha: NDArray[np.float32],
     kappa: float,
@@ -285,36 +300,39 @@ def _on_processor(
 
 
 def _on_device(
-    colours: NDArray[Any],
-    alphas: NDArray[np.float32],
+    foreground: Any,
+    alpha: Any,
     kappa: float,
     tolerance: float,
     place: str,
-    out: NDArray[Any],
     progress: ProgressCallback | None,
     cancel: CancelToken | None,
-) -> Convergence | None:
-    """Refine a batch (N, H, W, C) into `out` with tensors; return None where the device's memory does not suffice."""
+) -> tuple[Any, Convergence] | None:
+    """Return the refined colours as the foreground is, and how exact they are; None where memory does not suffice."""
     import torch
 
-    from lsa_engine.foreground.multigrid_torch import build_tensor_grids
+    from lsa_engine.foreground.on_device import as_type, refine_tensors, usable_tensors
 
     steps = Steps(_REFINING, 100, progress, cancel)
+
+    def after_cycle() -> None:
+        steps.advance(6)
+
     try:
-        with torch.inference_mode():
-            unit = np.ascontiguousarray(_unit(colours))
-            tensors = torch.from_numpy(unit).to(place).permute(0, 3, 1, 2).contiguous()
-            grids = build_tensor_grids(tensors, torch.from_numpy(alphas[:, None]).to(place), kappa)
-            steps.advance(100 // (len(grids) + 1))
-            floor = _floor(unit, tolerance)
-            outcome = solve(grids, tolerance, floor, after_cycle=lambda: steps.advance(100 // (len(grids) + 1)))
-            _put(grids[0].x.permute(0, 2, 3, 1).cpu().numpy(), out)
+        if isinstance(foreground, torch.Tensor) and (pair := usable_tensors(foreground, alpha)) is not None:
+            refined, outcome = refine_tensors(*pair, kappa, tolerance, after_cycle)
+            result: Any = as_type(refined, foreground.dtype).reshape(foreground.shape)
+        else:
+            given, opacity, batched = _check_pair(foreground, alpha)
+            colours = torch.from_numpy(np.ascontiguousarray(_unit(_with_channels(given, batched)))).to(place)
+            planes = torch.from_numpy(opacity if batched else opacity[None]).to(place)
+            refined, outcome = refine_tensors(colours, planes, kappa, tolerance, after_cycle)
+            result = np.empty(given.shape, given.dtype if given.dtype.kind in "uf" else np.float32)
+            _put(refined.cpu().numpy().reshape(given.shape), result)
     except torch.OutOfMemoryError:
         return None
-    for index in np.flatnonzero(~alphas.any((1, 2))):
-        _fill_with_mean(colours[index], out[index])
     steps.finish()
-    return outcome
+    return result, outcome
 
 
 def _floor(colours: NDArray[Any], tolerance: float) -> float:

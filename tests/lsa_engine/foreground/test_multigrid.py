@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, diags
 from scipy.sparse.linalg import spsolve
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lsa_engine.bands import Bands
 from lsa_engine.foreground.energy import energy
-from lsa_engine.foreground.multigrid import Convergence, solve
+from lsa_engine.foreground.multigrid import Convergence, Step, first_step, further_step, solve
 from lsa_engine.foreground.multigrid_processor import build_grids, load_colours, read_colours
 from lsa_engine.foreground.multigrid_torch import build_tensor_grids
 
@@ -95,13 +96,19 @@ def test_the_cost_is_within_the_tolerance_of_the_true_minimum(alpha: Plane, rng:
         assert outcome.energy[0] == pytest.approx(cost, rel=1e-4, abs=1e-8)
 
 
+def numbers(step: Step) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Perform a step of tensors, and bring its sums to the host."""
+    residual, cost = (torch.as_tensor(sums).numpy() for sums in step())
+    return residual, cost
+
+
 @pytest.mark.parametrize("alpha", CASES)
 def test_loops_and_tensor_operations_agree(alpha: Plane, rng: np.random.Generator) -> None:
     colours = rng.random((*alpha.shape, 2), np.float32)
     loops, outcome = solve_with_loops(colours, alpha, 1.0, 1e-6)
     tensors = torch.from_numpy(colours).permute(2, 0, 1)[None].contiguous()
     grids = build_tensor_grids(tensors, torch.from_numpy(alpha)[None, None], 1.0)
-    same = solve(grids, 1e-6, 1e-12 * float((colours**2).sum()))
+    same = solve(grids, 1e-6, 1e-12 * float((colours**2).sum()), perform=numbers)
     np.testing.assert_allclose(grids[0].x[0].permute(1, 2, 0).numpy(), loops, atol=1e-4)
     assert abs(same.cycles - outcome.cycles) <= 1  # rounding may tip the last one
     np.testing.assert_allclose(same.energy, outcome.energy, rtol=1e-4, atol=1e-8)
@@ -111,12 +118,52 @@ def test_the_images_of_a_batch_do_not_touch_each_other(rng: np.random.Generator)
     colours = torch.from_numpy(rng.random((3, 3, 20, 31), np.float32))
     planes = torch.from_numpy(rng.random((3, 1, 20, 31), np.float32))
     grids = build_tensor_grids(colours, planes, 1.0)
-    outcome = solve(grids, 1e-3, 0.0)
+    outcome = solve(grids, 1e-3, 0.0, perform=numbers)
     assert outcome.energy.shape == outcome.gap.shape == (3,)
     for index in range(3):
         alone = build_tensor_grids(colours[index : index + 1], planes[index : index + 1], 1.0)
-        solve(alone, 1e-3, 0.0)
+        solve(alone, 1e-3, 0.0, perform=numbers)
         torch.testing.assert_close(grids[0].x[index], alone[0].x[0], atol=1e-6, rtol=0)
+
+
+class Watch(TorchDispatchMode):
+    """Notes the names of all tensor operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.seen.add(function.name())
+        return function(*args, **(kwargs or {}))
+
+
+# What waits for the device or brings a number of the host's to it: neither can be recorded in a CUDA graph.
+WAITING = (
+    "_local_scalar_dense",
+    "nonzero",
+    "item",
+    "equal",
+    "unique",
+    "scalar_tensor",
+    "lift_fresh",
+    "_to_copy",
+    "where",
+)
+
+
+def test_no_step_on_tensors_waits_for_the_device(rng: np.random.Generator) -> None:
+    colours = torch.from_numpy(rng.random((2, 3, 21, 34), np.float32))
+    planes = torch.from_numpy(rng.random((2, 1, 21, 34), np.float32))
+    with Watch() as watch:
+        grids = build_tensor_grids(colours, planes, 1.0)
+        first_step(grids)()
+        places = [(grid.x.data_ptr(), grid.right.data_ptr()) for grid in grids]
+        further_step(grids)()
+    assert [name for name in watch.seen if name.split("::")[1].split(".")[0] in WAITING] == []
+    assert "aten::addcmul_" in watch.seen  # or nothing was watched
+    # A recording goes on where it left its numbers.
+    assert [(grid.x.data_ptr(), grid.right.data_ptr()) for grid in grids] == places
 
 
 def test_threads_and_pieces_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
