@@ -16,7 +16,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo napari test test-engine test-gui qt-packages lint format bench bench-foreground screenshots clean distclean
+.PHONY: help demo napari test test-engine test-gui qt-packages lint format bench bench-foreground bench-gui screenshots clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench: $(VENV)/.base ## Measure speed and memory
 
 bench-foreground: $(VENV)/.base ## Measure foreground refinement and estimation
 	@$(BIN)/python benchmarks/foreground.py
+
+bench-gui: $(VENV)/.all qt-packages ## Measure how long the widgets hold up napari's event loop
+	@QT_API=$(QT_API) $(SCREEN) $(BIN)/python benchmarks/gui/responsiveness.py
 
 screenshots: $(VENV)/.dev qt-packages ## Take the pictures of the documentation
 	QT_API=$(QT_API) $(SCREEN) $(BIN)/python scripts/screenshots.py

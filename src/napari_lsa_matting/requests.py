@@ -189,7 +189,7 @@ class RefineForegroundRequest:
         )
         report = reports[0]
         before = energy(given, given, alpha, self.kappa)
-        after = energy(refined, given, alpha, self.kappa)
+        after = energy(refined, given, alpha, self.kappa) if report.energy is None else report.energy
         words = [f"Cost {before:.4g} before, {after:.4g} after ({report.seconds:.2g} s)."]
         if report.relative_gap is not None and np.isfinite(report.relative_gap):
             words.append(f"At most {100 * report.relative_gap:.2g} % above the least there is.")
