@@ -56,6 +56,13 @@ def run(options: argparse.Namespace) -> int:
     with ProgressBar() as progress:
         if options.predictions is not None:
             rows = evaluate_predictions(cases, options.predictions, progress=progress)
+        elif options.method != "network":
+            from lsa_engine.inference.classical import classical_matte
+
+            def classical(image: NDArray[Any], trimap: Trimap) -> NDArray[Any]:
+                return classical_matte(image, trimap, options.method).alpha
+
+            rows = evaluate_method(cases, classical, method=options.method, progress=progress)
         else:
             from lsa_engine.inference.matter import Matter
 

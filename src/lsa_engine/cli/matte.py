@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
         result = matte(
             image,
             trimap,
+            method=options.method,
             weights=options.weights,
             refinement=method,
             tta=options.tta,
@@ -84,6 +85,6 @@ def run(options: argparse.Namespace) -> int:
 
     for note in report.notes:
         print(f"lsa: {note}", file=sys.stderr)
-    how = f"{report.weights} on {report.device}, {report.dtype}, {report.seconds:.1f} s"
+    how = f"{report.weights or report.method} on {report.device}, {report.dtype}, {report.seconds:.1f} s"
     print(f"Wrote {', '.join(map(str, outputs))} ({how}).")
     return DONE

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lsa_engine.inference.refinement import Refinement
 
+CLASSICAL = ("closed-form", "knn", "lbdm", "lkm", "random-walk", "shared")
+
 # Option on the command line → field of Refinement. Defaults are the engine's, so they are not repeated here.
 _REFINEMENT_FIELDS = {
     "--boundary": "boundary",
@@ -32,6 +34,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 def add_method_options(parser: argparse.ArgumentParser) -> None:
     """Add how the matte is made: test-time augmentation and backpropagating refinement."""
     group = parser.add_argument_group("method")
+    group.add_argument(
+        "--method",
+        default="network",
+        choices=("network", *CLASSICAL),
+        help="the network, or a classical method to compare with (network)",
+    )
     group.add_argument(
         "--tta",
         type=int,
@@ -58,10 +66,12 @@ def refinement(options: argparse.Namespace) -> Refinement | None:
     Raises
     ------
     SystemExit
-        If a refinement's option is given without ``--refine``, or ``--tta`` beside it.
+        If a refinement's option is given without ``--refine``, ``--tta`` beside it, or either with another method.
     InputError
         If a value is out of range.
     """
+    if options.method != "network" and (options.tta or options.refine != "none"):
+        options.fail(f"--method {options.method} was given with --tta or --refine, which only the network has")
     given: dict[str, Any] = {
         field: getattr(options, field) for field in _REFINEMENT_FIELDS.values() if getattr(options, field) is not None
     }

@@ -17,6 +17,8 @@ from lsa_engine.devices import choose_device, choose_dtype, peak_memory
 from lsa_engine.errors import InputError, WeightsError
 from lsa_engine.guidance import is_compiled
 from lsa_engine.inference.augmentation import augmented_mean
+from lsa_engine.inference.classical import classical_matte
+from lsa_engine.inference.pairs import check_pair, known_matte, versions
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.inference.refinement import Refined, Refinement, descend
 from lsa_engine.inference.results import MatteResult, Report
@@ -229,16 +231,7 @@ class Matter:
         return self._network
 
     def _pair(self) -> tuple[NDArray[np.float32], Trimap]:
-        if self._image is None:
-            raise InputError("Got no image yet, expected one before a matte; call set_image first.")
-        if self._trimap is None:
-            raise InputError("Got no trimap yet, expected one before a matte; call set_trimap first.")
-        if self._image.shape[:2] != self._trimap.shape:
-            raise InputError(
-                f"Got an image of {_size(self._image.shape)} and a trimap of {_size(self._trimap.shape)} pixels, "
-                "expected the same size; resize or crop one of them."
-            )
-        return self._image, self._trimap
+        return check_pair(self._image, self._trimap)
 
     def _tensors(self, image: NDArray[np.float32], trimap: Trimap) -> tuple[Tensor, Tensor]:
         pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].to(self.device)
@@ -256,8 +249,7 @@ class Matter:
             return network.decode(inputs, network.encode(inputs), rows=rows)
 
     def _known_result(self, trimap: Trimap, start: float) -> MatteResult:
-        alpha = np.where(trimap.foreground, np.float32(1), np.float32(0))
-        note = "The trimap leaves nothing unknown, so its known values are the matte and no network ran."
+        alpha, note = known_matte(trimap)
         return MatteResult(alpha, alpha, self._report("known", start, trimap, notes=(note,)))
 
     def _report(
@@ -297,7 +289,7 @@ class Matter:
             seconds=time.perf_counter() - start,
             evaluations=evaluations,
             peak_memory_bytes=peak_memory(self.device),
-            versions=_versions(),
+            versions=versions("torch"),
             notes=notes,
             **costs,
         )
@@ -307,6 +299,7 @@ def matte(
     image: Any,
     trimap: Any,
     *,
+    method: str = "network",
     weights: str | Path = "lsa-lite",
     refinement: Refinement | None = None,
     tta: int = 0,
@@ -324,6 +317,9 @@ def matte(
         As in :meth:`Matter.set_image`.
     trimap : (H, W) array or Trimap
         As in :meth:`Matter.set_trimap`.
+    method : str
+        "network", or a classical method to compare with: "closed-form", "knn", "lbdm", "lkm", "random-walk" or
+        "shared" (:data:`~lsa_engine.inference.classical.CLASSICAL_METHODS`), which takes none of the next five.
     weights, device, dtype
         As in :class:`Matter`.
     refinement : Refinement, optional
@@ -353,6 +349,13 @@ def matte(
         raise InputError(
             f"Got a refinement and test-time augmentation {tta} together, expected one of them; drop the other."
         )
+    if method != "network":
+        if refinement is not None or tta:
+            raise InputError(
+                f"Got method {method!r} with a refinement or test-time augmentation, which only the network has; "
+                "drop them."
+            )
+        return classical_matte(image, trimap, method, data_range=data_range, progress=progress, cancel=cancel)
     with Matter(weights, device=device, dtype=dtype) as matter:
         matter.set_image(image, data_range=data_range)
         matter.set_trimap(trimap)
@@ -374,13 +377,3 @@ def _finish(output: Tensor, trimap: Trimap) -> NDArray[np.float32]:
     alpha[trimap.foreground] = 1
     alpha[trimap.background] = 0
     return alpha
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[0]} × {shape[1]}"
-
-
-def _versions() -> dict[str, str]:
-    import lsa_engine
-
-    return {"lsa_engine": lsa_engine.__version__, "torch": torch.__version__, "numpy": np.__version__}

@@ -16,11 +16,11 @@ class Report:
     Attributes
     ----------
     weights, weights_sha256, size : str
-        Name and hash of the weights, and the network's named size.
+        Name and hash of the weights, and the network's named size; empty for a classical method.
     device, dtype : str
-        Where and in what precision the network ran.
-    method : {"none", "paper", "known"}
-        The refinement; "known" if nothing was unknown and no network ran.
+        Where and in what precision it was computed.
+    method : str
+        The refinement, "none" or "paper", or the name of a classical method; "known" if nothing was unknown.
     tta : int
         Number of augmented copies that were averaged; 0 without test-time augmentation.
     image_shape : (int, int)
