@@ -15,6 +15,7 @@ from lsa_engine.errors import InputError
 from lsa_engine.evaluation.metrics import REGION
 from lsa_engine.evaluation.protocols import Row
 from lsa_engine.image_io import atomic_path
+from lsa_engine.markdown import markdown_table
 
 ALL = "all"
 """Stands for "every trimap" in a mean."""
@@ -96,9 +97,9 @@ def to_markdown(rows: Sequence[Row]) -> str:
         [
             f"All metrics are over {REGION}; lower is better ({units}; s is seconds a case).",
             "",
-            *_markdown_table(["method", "trimap", "cases", *heads], summary, words=2),
+            *markdown_table(["method", "trimap", "cases", *heads], summary, words=2),
             "",
-            *_markdown_table(["method", "image", "trimap", "unknown pixels", *heads], cases, words=3),
+            *markdown_table(["method", "image", "trimap", "unknown pixels", *heads], cases, words=3),
             "",
         ]
     )
@@ -181,9 +182,3 @@ def _mean(method: str, trimap: str, rows: Sequence[Row]) -> Mean:
 def _numbers(values: dict[str, float], seconds: float | None) -> list[str]:
     texts = [f"{values[name]:.5f}" if name == "mse" else f"{values[name]:.3f}" for name in _METRICS]
     return [*texts, "–" if seconds is None else f"{seconds:.2f}"]
-
-
-def _markdown_table(heads: list[str], lines: list[list[str]], words: int) -> list[str]:
-    """Render a table whose first `words` columns are text and the others numbers, aligned right."""
-    rule = ["---"] * words + ["---:"] * (len(heads) - words)
-    return ["| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in (heads, rule, *lines)]

@@ -62,7 +62,7 @@ class Calibration:
                 f"The pixel size is {pixel_size!r}, but the height and width of a pixel are expected: "
                 "pass two positive numbers."
             )
-        calibration = cls((float(sizes[0]), float(sizes[-1])), None if unit is None else _SHORT.get(unit, unit))
+        calibration = cls((float(sizes[0]), float(sizes[-1])), None if unit is None else short_unit(unit))
         calibration.per_unit()
         return calibration
 
@@ -85,6 +85,11 @@ class Calibration:
         if self.pixel_size is None:
             return {}
         return {"pixel_size": list(self.pixel_size), "unit": self.unit}
+
+
+def short_unit(unit: str) -> str:
+    """Return the short spelling of a unit of length ("um" for "µm" and "micrometre"), other words as they are."""
+    return _SHORT.get(unit, unit)
 
 
 def checked_metadata(metadata: dict[str, Any] | None, calibration: Calibration) -> dict[str, Any]:
