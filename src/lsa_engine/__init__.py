@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lsa_engine.inference.matter import Matter, matte
     from lsa_engine.inference.refinement import Refinement
     from lsa_engine.inference.results import MatteResult
+    from lsa_engine.measure import Measurement, measure_matte
     from lsa_engine.progress import CancelToken, Progress
     from lsa_engine.training.recipe import Recipe
     from lsa_engine.training.trainer import train
@@ -52,6 +53,7 @@ _HOMES = {
     "LsaError": "lsa_engine.errors",
     "MatteResult": "lsa_engine.inference.results",
     "Matter": "lsa_engine.inference.matter",
+    "Measurement": "lsa_engine.measure",
     "Progress": "lsa_engine.progress",
     "Recipe": "lsa_engine.training.recipe",
     "RecipeError": "lsa_engine.errors",
@@ -68,6 +70,7 @@ _HOMES = {
     "evaluate": "lsa_engine.evaluation.metrics",
     "import_checkpoint": "lsa_engine.weights.published",
     "matte": "lsa_engine.inference.matter",
+    "measure_matte": "lsa_engine.measure",
     "refine_foreground": "lsa_engine.foreground",
     "train": "lsa_engine.training.trainer",
 }
@@ -81,6 +84,7 @@ __all__ = [
     "LsaError",
     "MatteResult",
     "Matter",
+    "Measurement",
     "Progress",
     "Recipe",
     "RecipeError",
@@ -98,6 +102,7 @@ __all__ = [
     "evaluate",
     "import_checkpoint",
     "matte",
+    "measure_matte",
     "refine_foreground",
     "train",
 ]

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from lsa_engine.cli import demo, evaluate, foreground, info, matte, train, weights
+from lsa_engine.cli import demo, evaluate, foreground, info, matte, measure, train, weights
 from lsa_engine.cli.status import DONE, STOPPED, UNUSABLE
 from lsa_engine.errors import LsaError
 
 _COMMANDS: dict[str, ModuleType] = {
     "matte": matte,
     "refine-foreground": foreground,
+    "measure": measure,
     "evaluate": evaluate,
     "train": train,
     "import-weights": weights,

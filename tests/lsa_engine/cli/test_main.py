@@ -17,7 +17,7 @@ import pytest
 from lsa_engine.cli.main import build_parser, main
 from lsa_engine.image_io import read_image, write_alpha, write_image, write_rgba
 
-COMMANDS = ("matte", "refine-foreground", "evaluate", "train", "import-weights", "info", "demo")
+COMMANDS = ("matte", "refine-foreground", "measure", "evaluate", "train", "import-weights", "info", "demo")
 
 
 def lsa(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
