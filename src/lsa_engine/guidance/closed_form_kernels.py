@@ -209,14 +209,19 @@ def solve(diagonal, values, neighbours, right_hand, pivots, upper, tolerance, it
 
 
 @compiled
-def fit_lines(image, alpha, variance):  # type: ignore[no-untyped-def]
-    """Return (4, H, W): in the 3×3 window of each pixel, α ≈ slope · colour + offset by ridge regression."""
+def fit_lines(image, alpha, where, variance):  # type: ignore[no-untyped-def]
+    """Return (4, H, W): in the 3×3 window of each pixel, α ≈ slope · colour + offset by ridge regression.
+
+    Only where `where` (H, W) bool says so, 0 elsewhere.
+    """
     height, width = alpha.shape
-    lines = np.empty((4, height, width), np.float32)
+    lines = np.zeros((4, height, width), np.float32)
     mean, inverse, shared = np.empty(3), np.empty((3, 3)), np.empty(3)
     for r in range(height):
         top, bottom = max(0, r - 1), min(height, r + 2)
         for c in range(width):
+            if not where[r, c]:
+                continue
             left, right = max(0, c - 1), min(width, c + 2)
             _invert_covariance(image, top, bottom, left, right, variance, mean, inverse)
             count = (bottom - top) * (right - left)

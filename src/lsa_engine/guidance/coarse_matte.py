@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lsa_engine.guidance.enlarging import enlarge_by_lines, lines_of
+from lsa_engine.guidance.reducing import reduce_known, reduce_means, reduction, unknown_pixels
+
 _FACTOR = 4
 _MOST_UNKNOWN = 250_000
-_SMALLEST = 3
 _WINDOW_VARIANCE = 1e-6 / 9  # ε / |w| of Levin et al.
-_LINE_VARIANCE = 1e-5
 _TOLERANCE = 1e-6
 _ITERATIONS = 500
 
@@ -40,45 +40,18 @@ def coarse_matte(image: Tensor, trimap: Tensor) -> Tensor:
         (N, 1, H, W) float32 in [0, 1], on the image's device; 0 and 1 where the trimap says so, 0.5 where an image
         has too few known pixels for any to be left in the reduced trimap.
     """
-    factor = _reduction(trimap)
-    colours = _reduce(image, factor).permute(0, 2, 3, 1).double().cpu().numpy()
-    known = _reduce(torch.cat([trimap == 255, trimap == 0], 1).to(image.dtype), factor) > 0.999
+    factor = reduction(trimap, _FACTOR, _MOST_UNKNOWN)
+    colours = reduce_means(image, factor).permute(0, 2, 3, 1).double().cpu().numpy()
+    known = reduce_known(trimap, factor).cpu().numpy()
     # The loops release the interpreter lock, so the images of a batch are solved side by side.
     with ThreadPoolExecutor(max(1, min(len(image), torch.get_num_threads()))) as pool:
-        lines = torch.from_numpy(np.stack(list(pool.map(_lines, colours, known.cpu().numpy())))).to(image.device)
-    lines = F.avg_pool2d(lines, 3, 1, 1, count_include_pad=False)
-    height, width = image.shape[-2:]
-    matte = torch.zeros_like(image[:, :1])
-    for channel in range(4):
-        line = F.interpolate(lines[:, channel : channel + 1], scale_factor=float(factor), mode="bilinear")
-        line = line[..., :height, :width]
-        matte += line * image[:, channel : channel + 1] if channel < 3 else line
-    matte.clamp_(0, 1)
-    matte[trimap == 0] = 0
-    matte[trimap == 255] = 1
-    return matte
-
-
-def _reduction(trimap: Tensor) -> int:
-    """Return the factor, a power of two, by which to reduce images so that they can be solved in reasonable time."""
-    factor = _FACTOR
-    unknown = int((trimap == 128).flatten(1).sum(1).max())
-    while unknown > _MOST_UNKNOWN * factor**2:
-        factor *= 2
-    return factor
-
-
-def _reduce(x: Tensor, factor: int) -> Tensor:
-    """Return the means of blocks, the border repeated to fill the last ones, and at least 3 × 3 of them."""
-    missing = [max(-length % factor, _SMALLEST * factor - length) for length in x.shape[-2:]]
-    return F.avg_pool2d(F.pad(x, (0, missing[1], 0, missing[0]), mode="replicate"), factor)
+        lines = list(pool.map(_lines, colours, known))
+    return enlarge_by_lines(image, trimap, np.stack(lines), factor)
 
 
 def _lines(colours: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the lines (4, h, w) of the closed-form matte of one image (h, w, 3) with known foreground, background."""
-    from lsa_engine.guidance.closed_form_kernels import fit_lines
-
-    return fit_lines(colours, closed_form(colours, *known), _LINE_VARIANCE)
+    return lines_of(colours, closed_form(colours, *known), unknown_pixels(known))
 
 
 def closed_form(

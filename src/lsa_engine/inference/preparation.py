@@ -8,6 +8,7 @@ from torch import Tensor
 from lsa_engine.errors import InputError
 from lsa_engine.guidance.coarse_matte import coarse_matte
 from lsa_engine.guidance.fill import project_alpha, smooth_fill
+from lsa_engine.guidance.sampled_matte import sampled_matte
 from lsa_engine.network.lsanet import GUIDANCE_CHANNELS
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -33,13 +34,13 @@ def network_input(image: Tensor, trimap: Tensor, guidance: str) -> Tensor:
     guidance : {"none", "priors"}
         "none": the normalised image and the trimap divided by 255 (unknown is 128/255, as in the published network),
         the paper's 4 channels. "priors": behind them the known foreground colours filled smoothly into the rest, the
-        background colours likewise (both normalised), the α of the pixel's colour between the two, and a coarse
-        closed-form matte, 12 channels.
+        background colours likewise (both normalised), the α of the pixel's colour between the two, a coarse
+        closed-form matte, and a matte by the known colours alone with two measures of trust, 15 channels.
 
     Returns
     -------
     Tensor
-        (N, 4 or 12, H, W) float32, channels-last.
+        (N, 4 or 15, H, W) float32, channels-last.
     """
     if guidance not in GUIDANCE_CHANNELS:
         raise InputError(
@@ -60,5 +61,6 @@ def network_input(image: Tensor, trimap: Tensor, guidance: str) -> Tensor:
         channels[:, 4:7] = normalise(foreground)
         channels[:, 7:10] = normalise(background)
         channels[:, 10:11] = project_alpha(image, foreground, background)
-        channels[:, 11:] = coarse_matte(image, trimap)
+        channels[:, 11:12] = coarse_matte(image, trimap)
+        channels[:, 12:] = sampled_matte(image, trimap)
     return channels

@@ -12,7 +12,7 @@ from lsa_engine.errors import InputError
 from lsa_engine.network.decoder import REFINED_STAGES, Decoder, DecoderStage, Head, Refinements, refinement_shape
 from lsa_engine.network.encoder import ConvNorm, Encoder
 
-GUIDANCE_CHANNELS = {"none": 4, "priors": 12}
+GUIDANCE_CHANNELS = {"none": 4, "priors": 15}
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class NetworkSize:
         Name in the registry.
     guidance : {"none", "priors"}
         What the network sees: image and trimap (4 channels, the paper's), or also smooth fills of the known colours,
-        the projected α and a coarse matte (12 channels; :func:`lsa_engine.inference.preparation.network_input`).
+        the projected α, a coarse and a sampled matte (15 channels, see
+        :func:`lsa_engine.inference.preparation.network_input`).
     stem, widths, depths, block
         The encoder (:class:`~lsa_engine.network.encoder.Encoder`).
     decoder : tuple of five int

@@ -101,7 +101,7 @@ def test_the_solver_converges_where_the_plain_factorisation_breaks_down() -> Non
 def test_a_line_is_fitted_exactly_where_alpha_is_one(rng: np.random.Generator) -> None:
     image = rng.random((7, 9, 3))
     slope, offset = np.array([0.3, -0.2, 0.5]), 0.1
-    lines = fit_lines(image, image @ slope + offset, 1e-12)
+    lines = fit_lines(image, image @ slope + offset, np.ones((7, 9), bool), 1e-12)
     np.testing.assert_allclose(lines.transpose(1, 2, 0), np.broadcast_to([*slope, offset], (7, 9, 4)), atol=1e-4)
 
 

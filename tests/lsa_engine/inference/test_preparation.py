@@ -10,6 +10,7 @@ from torch import Tensor
 from lsa_engine.errors import InputError
 from lsa_engine.guidance.coarse_matte import coarse_matte
 from lsa_engine.guidance.fill import project_alpha, smooth_fill
+from lsa_engine.guidance.sampled_matte import sampled_matte
 from lsa_engine.inference.preparation import network_input, normalise
 from lsa_engine.network import SIZES
 
@@ -42,16 +43,17 @@ def test_the_papers_input_is_the_image_and_the_trimap_by_255(pair: tuple[Tensor,
     assert torch.equal(inputs[:, 3] == 1, trimap[:, 0] == 255)
 
 
-def test_the_fills_and_the_coarse_matte_lie_behind_the_papers_channels(pair: tuple[Tensor, Tensor]) -> None:
+def test_the_priors_lie_behind_the_papers_channels(pair: tuple[Tensor, Tensor]) -> None:
     image, trimap = pair
     inputs = network_input(image, trimap, "priors")
-    assert inputs.shape == (2, 12, 24, 30)
+    assert inputs.shape == (2, 15, 24, 30)
     assert torch.equal(inputs[:, :4], network_input(image, trimap, "none"))
     foreground, background = smooth_fill(image, trimap == 255), smooth_fill(image, trimap == 0)
     assert torch.equal(inputs[:, 4:7], normalise(foreground))
     assert torch.equal(inputs[:, 7:10], normalise(background))
     assert torch.equal(inputs[:, 10:11], project_alpha(image, foreground, background))
-    assert torch.equal(inputs[:, 11:], coarse_matte(image, trimap))
+    assert torch.equal(inputs[:, 11:12], coarse_matte(image, trimap))
+    assert torch.equal(inputs[:, 12:], sampled_matte(image, trimap))
 
 
 def test_known_regions_keep_their_own_colours_in_the_fills(pair: tuple[Tensor, Tensor]) -> None:

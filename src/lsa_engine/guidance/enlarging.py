@@ -1,0 +1,47 @@
+"""The way back from a reduced matte to full size, along the image's own edges (He and Sun 2015)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+from torch import Tensor
+
+_LINE_VARIANCE = 1e-5
+
+
+def lines_of(
+    colours: NDArray[np.float64], alpha: NDArray[np.float64], unknown: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Return the lines (4, h, w), slopes and offset, that give a reduced matte (h, w) from its colours (h, w, 3).
+
+    In each small window a matte is nearly a linear function of colour (the assumption of closed-form matting); the
+    coefficients vary slowly, so they can be enlarged instead of the matte. They are fitted in and around `unknown`.
+    """
+    from lsa_engine.guidance.closed_form_kernels import fit_lines
+
+    near = binary_dilation(unknown, np.ones((3, 3), bool), 3)
+    return fit_lines(colours, alpha, near, _LINE_VARIANCE)
+
+
+def enlarge_by_lines(image: Tensor, trimap: Tensor, lines: NDArray[np.float32], factor: int) -> Tensor:
+    """Return the matte (N, 1, H, W) in [0, 1] that reduced lines (N, 4, h, w) give on an image's own colours.
+
+    It is 0 and 1 where the trimap says so.
+    """
+    smooth = F.avg_pool2d(torch.from_numpy(lines).to(image.device), 3, 1, 1, count_include_pad=False)
+    matte = torch.zeros_like(image[:, :1])
+    for channel in range(4):
+        line = enlarge_bilinearly(smooth[:, channel : channel + 1], factor, image.shape[-2:])
+        matte += line * image[:, channel : channel + 1] if channel < 3 else line
+    matte.clamp_(0, 1)
+    matte[trimap == 0] = 0
+    matte[trimap == 255] = 1
+    return matte
+
+
+def enlarge_bilinearly(x: Tensor, factor: int, size: tuple[int, ...]) -> Tensor:
+    """Return x (N, C, h, w) enlarged by a factor and cut to `size`."""
+    return F.interpolate(x, scale_factor=float(factor), mode="bilinear")[..., : size[0], : size[1]]
