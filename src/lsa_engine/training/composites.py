@@ -20,14 +20,14 @@ Bytes = NDArray[np.uint8]
 _KIND_WEIGHTS = {
     "blob": 1.0,
     "sharp": 1.0,
-    "motion": 0.6,
+    "motion": 0.4,
     "hair": 3.5,
     "fibres": 0.8,
-    "foliage": 1.2,
+    "foliage": 1.6,
     "net": 0.9,
-    "smoke": 0.7,
-    "glass": 0.7,
-    "sprite": 2.2,
+    "smoke": 0.5,
+    "glass": 0.5,
+    "sprite": 3.0,
 }
 
 
@@ -230,14 +230,30 @@ def patches(rng: Generator, size: int) -> Colours:
     return colours[index]
 
 
+def streaks(rng: Generator, size: int) -> Matte:
+    """Return noise (size, size) of about unit variance that is long one way and fine the other, as on hair or straw."""
+    margin = int(1.5 * size)
+    grid = rng.standard_normal((int(rng.integers(3, 9)), int(size * rng.uniform(0.3, 1.2)))).astype(np.float32)
+    field = Image.fromarray(grid).resize((margin, margin), Image.Resampling.BICUBIC)
+    field = field.rotate(rng.uniform(0, 180), Image.Resampling.BILINEAR)
+    first = (margin - size) // 2
+    lines = np.asarray(field, np.float32)[first : first + size, first : first + size]
+    # Waves: strands are not straight.
+    bend = rng.uniform(0, 0.06) * size
+    yy, xx = np.mgrid[:size, :size].astype(np.float32)
+    places = [axis + bend * smooth_noise(rng, size, 3) for axis in (yy, xx)]
+    bent: Matte = ndimage.map_coordinates(lines, places, order=1, mode="reflect")
+    return bent
+
+
 def foreground_colours(rng: Generator, photo: Bytes, size: int) -> Colours:
     """Return colours of a thing: a photograph sharp or soft, a shaded plain colour, or strong patches."""
     draw = rng.random()
-    if draw < 0.4:
+    if draw < 0.28:
         colours = photo_crop(rng, photo, size)
-    elif draw < 0.65:
+    elif draw < 0.5:
         colours = photo_crop(rng, photo, size, 0.1, rng.uniform(2, 16))
-    elif draw < 0.88:
+    elif draw < 0.9:
         part = photo_crop(rng, photo, size, 0.1, rng.uniform(1, 6))
         colours = part.mean((0, 1)) + rng.uniform(0.05, 0.6) * (part - part.mean((0, 1)))
     else:
@@ -248,6 +264,12 @@ def foreground_colours(rng: Generator, photo: Bytes, size: int) -> Colours:
         if rng.random() < 0.4:
             shade = shade + 0.6 * smooth_noise(rng, size, int(rng.integers(30, 100)))
         colours = colours * np.exp(rng.uniform(0.05, 0.35) * shade)[..., None]
+    if rng.random() < 0.35:
+        # Strands shine and shade each other; a highlight takes the colour of the light.
+        shine = streaks(rng, size)[..., None]
+        light = rng.uniform(0.7, 1, 3).astype(np.float32)
+        colours = colours * np.exp(rng.uniform(0.05, 0.3) * shine)
+        colours = colours + rng.uniform(0, 0.2) * np.clip(shine - 0.8, 0, 1) * light
     return colours.astype(np.float32)
 
 
@@ -300,6 +322,10 @@ def draw_trimap(rng: Generator, alpha: Matte, style: Style = PLAIN) -> Bytes:
         if careless:
             reach = reach * np.exp(0.5 * smooth_noise(rng, size, int(rng.integers(3, 9))))
         values[solid & (enlarge(_half_size_distance(solid), size) > reach)] = value
+    if rng.random() < 0.2:
+        # Islands: places that a user was not sure of, or that a tool left over.
+        cells = int(rng.integers(4, 14))
+        values[smooth_noise(rng, size, cells) > rng.uniform(1.2, 2.2)] = UNKNOWN
     return values
 
 

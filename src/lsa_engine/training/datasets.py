@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,11 +15,22 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from lsa_engine.errors import DataError
 from lsa_engine.image_io import as_alpha, as_float_image, read_image
+from lsa_engine.inference.preparation import network_input
+from lsa_engine.network import SIZES
 from lsa_engine.training.composites import PLAIN, ProceduralComposites, Style
 from lsa_engine.training.recipe import Recipe
 
 Bytes = NDArray[np.uint8]
-Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class Batch(NamedTuple):
+    """N examples: what the network sees (N, K, H, W) float32, and (N, 3 or 1, H, W) uint8 that it is made of."""
+
+    inputs: Tensor
+    images: Tensor
+    alphas: Tensor
+    trimaps: Tensor
+
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 _SKIMAGE_PHOTOS = (
@@ -121,16 +133,19 @@ class BatchSeries(IterableDataset[Batch]):
         for step in range(self._first_step + offset, self._recipe.steps, stride):
             phase, used = self._recipe.phase_at(step)
             style = Style(phase.parts, phase.wide_share, phase.wide_reach)
-            yield stack_examples(self._composites, range(used, used + phase.batch), phase.crop, style)
+            numbers = range(used, used + phase.batch)
+            yield stack_examples(self._composites, numbers, phase.crop, SIZES[self._recipe.size].guidance, style)
 
 
-def stack_examples(composites: ProceduralComposites, numbers: range, size: int, style: Style = PLAIN) -> Batch:
-    """Return examples as uint8 tensors: images (N, 3, H, W), alphas and trimaps (N, 1, H, W)."""
+def stack_examples(
+    composites: ProceduralComposites, numbers: range, size: int, guidance: str, style: Style = PLAIN
+) -> Batch:
+    """Return the examples of these numbers, with the input of a network with this guidance."""
     examples = [composites.draw(number, size, style) for number in numbers]
     images = torch.from_numpy(np.stack([example.image for example in examples])).permute(0, 3, 1, 2)
     alphas = torch.from_numpy(np.stack([example.alpha for example in examples]))[:, None]
     trimaps = torch.from_numpy(np.stack([example.trimap for example in examples]))[:, None]
-    return images, alphas, trimaps
+    return Batch(network_input(images.float() / 255, trimaps, guidance), images, alphas, trimaps)
 
 
 def batch_loader(composites: ProceduralComposites, recipe: Recipe, first_step: int) -> DataLoader[Batch]:

@@ -118,7 +118,7 @@ def _strands(
 
 
 def hair(rng: Generator, size: int) -> Matte:
-    """Strands that grow out of a body, combed or wild, from a tenth of a pixel to a few pixels wide."""
+    """Strands that grow out of a body, as fur, a mane or loose, from a tenth of a pixel to a few pixels wide."""
     field = signed_distance_like(rng, size)
     field += rng.uniform(0, 0.15) * size
     alpha = soft_threshold(field, rng.uniform(1.5, 10))
@@ -126,14 +126,15 @@ def hair(rng: Generator, size: int) -> Matte:
     if rows.size == 0:
         return alpha
     gy, gx = np.gradient(ndimage.gaussian_filter(field, 6))
-    fur = rng.random() < 0.4
-    count = int(rng.integers(200, 700)) if fur else int(rng.integers(20, 260))
-    mean_length = rng.uniform(8, 40) if fur else rng.uniform(0.15, 0.7) * size
-    mean_width = np.exp(rng.uniform(np.log(0.25), np.log(3.0)))
+    style = rng.choice(["fur", "mane", "loose"], p=[0.35, 0.3, 0.35])
+    count = int(rng.integers(*{"fur": (200, 700), "mane": (300, 1000), "loose": (20, 260)}[style]))
+    mean_length = rng.uniform(8, 40) if style == "fur" else rng.uniform(0.15, 0.7) * size
+    mean_width = np.exp(rng.uniform(np.log(0.25), np.log(1.3 if style == "mane" else 3.0)))
     opacity = rng.uniform(0.35, 1.0)
     combed = rng.normal(0, 0.8)
-    wild = rng.uniform(0.05, 0.6)
-    curl = rng.uniform(0.1, 1.2)
+    # A mane is combed: its many strands run side by side and thin out towards its edge.
+    wild = rng.uniform(0.02, 0.2) if style == "mane" else rng.uniform(0.05, 0.6)
+    curl = rng.uniform(0.05, 0.5) if style == "mane" else rng.uniform(0.1, 1.2)
     clusters = rng.uniform(0, 2 * np.pi, 12)
     roots = rng.integers(rows.size, size=count)
     r, c = rows[roots], columns[roots]

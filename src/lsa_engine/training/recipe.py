@@ -43,8 +43,22 @@ class DataRecipe(_Part):
     workers: int = Field(default=2, ge=0, description="Processes that draw examples; 0 draws in the training process.")
 
 
+class OptimiserRecipe(_Part):
+    """AdamW with a linear warm-up, a constant rate, and a last stretch of the cycle in which the rate falls to zero."""
+
+    learning_rate: float = Field(default=7e-4, gt=0)
+    warmup_steps: int = Field(default=300, ge=0)
+    decay_steps: int = Field(default=1000, ge=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    clip: float = Field(default=1.0, gt=0, description="Largest norm of the gradient.")
+    ema: float = Field(default=0.999, ge=0, lt=1, description="Share of the old average kept at each step.")
+
+
 class Phase(_Part):
-    """A stretch of the run with one crop size."""
+    """A stretch of the run with one crop size.
+
+    A phase that has an optimiser begins a new cycle: from the averaged weights, with a warm-up and a decay of its own.
+    """
 
     steps: int = Field(ge=1, description="Optimiser steps.")
     crop: int = Field(ge=32, description="Height and width of a crop in pixels.")
@@ -54,17 +68,7 @@ class Phase(_Part):
     )
     wide_share: float = Field(default=0.2, ge=0, le=1, description="Share of trimaps with a wide unknown band.")
     wide_reach: float = Field(default=60.0, gt=2, description="Largest reach of a wide trimap in pixels.")
-
-
-class OptimiserRecipe(_Part):
-    """AdamW with a linear warm-up, a constant rate, and a last stretch in which the rate falls to zero."""
-
-    learning_rate: float = Field(default=7e-4, gt=0)
-    warmup_steps: int = Field(default=300, ge=0)
-    decay_steps: int = Field(default=1000, ge=0)
-    weight_decay: float = Field(default=1e-2, ge=0)
-    clip: float = Field(default=1.0, gt=0, description="Largest norm of the gradient.")
-    ema: float = Field(default=0.999, ge=0, lt=1, description="Share of the old average kept at each step.")
+    optimiser: OptimiserRecipe | None = Field(default=None, description="Begins a new cycle with these settings.")
 
 
 class ValidationRecipe(_Part):
@@ -126,12 +130,24 @@ class Recipe(_Part):
             left -= phase.steps
         raise RecipeError(f"Got step {step} beyond the end of recipe {self.name!r}; the run is already finished.")
 
+    def cycle_at(self, step: int) -> tuple[OptimiserRecipe, int, int]:
+        """Return the optimiser's settings at a step (from 0), and the first step of their cycle and of the next."""
+        plan, first, end = self.optimiser, 0, 0
+        for phase in self.phases:
+            if phase.optimiser is not None and end > 0:
+                if step < end:
+                    break
+                plan, first = phase.optimiser, end
+            elif phase.optimiser is not None:
+                plan = phase.optimiser
+            end += phase.steps
+        return plan, first, end
+
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step (from 0)."""
-        plan = self.optimiser
-        warm = min(1.0, (step + 1) / plan.warmup_steps) if plan.warmup_steps else 1.0
-        left = self.steps - step
-        decay = min(1.0, left / plan.decay_steps) if plan.decay_steps else 1.0
+        plan, first, end = self.cycle_at(step)
+        warm = min(1.0, (step - first + 1) / plan.warmup_steps) if plan.warmup_steps else 1.0
+        decay = min(1.0, (end - step) / plan.decay_steps) if plan.decay_steps else 1.0
         return plan.learning_rate * warm * decay
 
     def to_toml(self) -> str:
@@ -175,9 +191,15 @@ class Recipe(_Part):
 
 
 def _toml_lines(header: str, values: dict[str, Any]) -> list[str]:
-    # Strings, numbers and lists of strings are written alike in JSON and in TOML.
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    lines = [f"{key} = {_toml_value(value)}" for key, value in values.items()]
     return [header, *lines] if header else lines
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(_toml_lines("", value)) + " }"
+    # Strings, numbers and lists of strings are written alike in JSON and in TOML.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def recipe_names() -> list[str]:

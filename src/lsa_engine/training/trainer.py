@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from lsa_engine.devices import choose_device
 from lsa_engine.errors import FileError, LsaError, RecipeError
 from lsa_engine.image_io import atomic_path
-from lsa_engine.inference.preparation import network_input
 from lsa_engine.network import LSANet, build_network, lay_out
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.training.composites import ProceduralComposites
@@ -181,10 +180,7 @@ class _Run:
         self.network = self._first_network(fresh)
         self.average = lay_out(build_network(recipe.size), device, torch.channels_last)
         self.average.load_state_dict(self.network.state_dict())
-        plan = recipe.optimiser
-        norms, others = _split_parameters(self.network)
-        groups = [{"params": others, "weight_decay": plan.weight_decay}, {"params": norms, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=plan.learning_rate)
+        self.optimiser = self._fresh_optimiser()
 
     def _first_network(self, fresh: bool) -> LSANet:
         network = build_network(self.recipe.size)
@@ -194,6 +190,17 @@ class _Run:
             fit = load_encoder if loaded.metadata.get("kind") == ENCODER else fit_state
             fit(network, loaded)
         return lay_out(network, self.device, torch.channels_last)
+
+    def _fresh_optimiser(self) -> torch.optim.AdamW:
+        plan, _, _ = self.recipe.cycle_at(self.step)
+        norms, others = _split_parameters(self.network)
+        groups = [{"params": others, "weight_decay": plan.weight_decay}, {"params": norms, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=plan.learning_rate)
+
+    def _begin_cycle(self) -> None:
+        """Go on from the averaged weights, with an optimiser that remembers nothing."""
+        self.network.load_state_dict(self.average.state_dict())
+        self.optimiser = self._fresh_optimiser()
 
     def go(self, stop: StopRequest, progress: ProgressCallback | None, cancel: CancelToken | None) -> TrainingResult:
         recipe = self.recipe
@@ -206,7 +213,8 @@ class _Run:
             device=str(self.device),
             versions={"torch": torch.__version__, "python": platform.python_version()},
         )
-        validation = stack_examples(self.held_out, range(recipe.validation.examples), recipe.validation.crop)
+        plan, guidance = recipe.validation, self.network.size.guidance
+        validation = stack_examples(self.held_out, range(plan.examples), plan.crop, guidance)
         steps = Steps("training", recipe.steps - self.step, progress)
         saved = time.monotonic()
         began = time.monotonic()
@@ -214,7 +222,7 @@ class _Run:
         for batch in batch_loader(self.composites, recipe, self.step):
             self.window.append(self._train_step(batch))
             self.step += 1
-            seen += len(batch[0])
+            seen += len(batch.images)
             if self.step % _LOG_EVERY == 0 or self.step == recipe.steps:
                 seconds = time.monotonic() - began
                 self.events.write(
@@ -256,30 +264,34 @@ class _Run:
         phase, used = self.recipe.phase_at(self.step - 1)
         return used + phase.batch
 
-    def _predict(self, network: nn.Module, images: Tensor, trimaps: Tensor) -> Tensor:
-        inputs = network_input(images.float() / 255, trimaps, self.network.size.guidance)
+    def _predict(self, network: nn.Module, inputs: Tensor) -> Tensor:
         use_half = self.recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=use_half):
             return network(inputs).float()
 
     def _train_step(self, batch: Batch) -> Tensor:
-        images, alphas, trimaps = (part.to(self.device) for part in batch)
+        plan, first, _ = self.recipe.cycle_at(self.step)
+        if self.step == first > 0:
+            self._begin_cycle()
+        inputs, _, alphas, trimaps = (part.to(self.device) for part in batch)
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.learning_rate_at(self.step)
         self.network.train()
-        prediction = self._predict(self.network, images, trimaps)
+        prediction = self._predict(self.network, inputs)
         loss = matting_loss(prediction, alphas.float() / 255, trimaps == 128)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip)
+        nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip)
         self.optimiser.step()
         self._follow()
         return loss.detach()
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move the averaged weights towards the trained ones; faster at first, so that the start is forgotten."""
-        keep = min(self.recipe.optimiser.ema, (1 + self.step) / (10 + self.step))
+        """Move the averaged weights towards the trained ones; faster at first, so that a cycle's start is forgotten."""
+        plan, first, _ = self.recipe.cycle_at(self.step)
+        done = self.step - first
+        keep = min(plan.ema, (1 + done) / (10 + done))
         ours, theirs = self.average.state_dict(), self.network.state_dict()
         floating = [name for name, tensor in ours.items() if tensor.is_floating_point()]
         torch._foreach_lerp_([ours[name] for name in floating], [theirs[name] for name in floating], 1 - keep)
@@ -288,9 +300,9 @@ class _Run:
     def _validate(self, validation: Batch) -> None:
         self.average.eval()
         errors, squares, shown = [], [], []
-        for index in range(len(validation[0])):
-            images, alphas, trimaps = (part[index : index + 1].to(self.device) for part in validation)
-            prediction = self._predict(self.average, images, trimaps).clamp(0, 1)
+        for index in range(len(validation.images)):
+            inputs, images, alphas, trimaps = (part[index : index + 1].to(self.device) for part in validation)
+            prediction = self._predict(self.average, inputs).clamp(0, 1)
             prediction = torch.where(trimaps == 255, 1.0, torch.where(trimaps == 0, 0.0, prediction))
             unknown = trimaps == 128
             difference = (prediction - alphas.float() / 255)[unknown]

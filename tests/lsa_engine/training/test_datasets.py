@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from lsa_engine.errors import DataError, FileError
+from lsa_engine.inference.preparation import network_input
 from lsa_engine.training.composites import ProceduralComposites
 from lsa_engine.training.datasets import batch_loader, load_photos, load_sprites
 from lsa_engine.training.recipe import Recipe
@@ -86,17 +87,16 @@ def test_batches_have_the_order_of_the_recipe_whoever_draws_them(training_data: 
     photos = load_photos(["photos"], training_data)
     composites = ProceduralComposites(photos, load_sprites(["alphas"], training_data), seed=2)
     alone = list(batch_loader(composites, recipe(0), 0))
-    assert [tuple(images.shape) for images, _, _ in alone] == [(2, 3, 32, 32)] * 3 + [(1, 3, 40, 40)] * 2
-    assert all(
-        alphas.shape == trimaps.shape == (len(images), 1, *images.shape[2:]) for images, alphas, trimaps in alone
-    )
+    assert [tuple(batch.images.shape) for batch in alone] == [(2, 3, 32, 32)] * 3 + [(1, 3, 40, 40)] * 2
+    for batch in alone:
+        assert batch.alphas.shape == batch.trimaps.shape == (len(batch.images), 1, *batch.images.shape[2:])
+        assert torch.equal(batch.inputs, network_input(batch.images.float() / 255, batch.trimaps, "priors"))
     shared = list(batch_loader(composites, recipe(2), 0))
     resumed = list(batch_loader(composites, recipe(0), 2))
     for others, first in ((shared, 0), (resumed, 2)):
         assert len(others) == 5 - first
         for batch, other in zip(alone[first:], others, strict=True):
             for part, other_part in zip(batch, other, strict=True):
-                assert part.dtype == torch.uint8
                 assert torch.equal(part, other_part)
     example = composites.draw(6, 40)  # three batches of two came before
-    np.testing.assert_array_equal(alone[3][0][0].permute(1, 2, 0).numpy(), example.image)
+    np.testing.assert_array_equal(alone[3].images[0].permute(1, 2, 0).numpy(), example.image)

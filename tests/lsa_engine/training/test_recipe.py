@@ -119,3 +119,22 @@ def test_without_warm_up_and_decay_the_learning_rate_is_constant() -> None:
     text = TEXT.replace("warmup_steps = 4", "warmup_steps = 0").replace("decay_steps = 5", "decay_steps = 0")
     recipe = Recipe.parse(text)
     assert {recipe.learning_rate_at(step) for step in range(recipe.steps)} == {1e-3}
+
+
+CYCLE = """
+[[phases]]
+steps = 6
+crop = 96
+batch = 2
+optimiser = { learning_rate = 2e-4, warmup_steps = 2, decay_steps = 2 }
+"""
+
+
+def test_a_phase_with_an_optimiser_begins_a_cycle_of_its_own() -> None:
+    recipe = Recipe.parse(TEXT + CYCLE)
+    first = Recipe.parse(TEXT)
+    assert [recipe.learning_rate_at(step) for step in range(15)] == [first.learning_rate_at(step) for step in range(15)]
+    rates = [recipe.learning_rate_at(step) for step in range(15, 21)]
+    assert rates == pytest.approx([1e-4, 2e-4, 2e-4, 2e-4, 2e-4, 1e-4])
+    assert [recipe.cycle_at(step)[1:] for step in (0, 14, 15, 20)] == [(0, 15), (0, 15), (15, 21), (15, 21)]
+    assert Recipe.parse(recipe.to_toml()) == recipe

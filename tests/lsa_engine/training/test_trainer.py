@@ -170,6 +170,37 @@ def test_a_recipe_file_is_kept_word_for_word(tmp_path: Path, training_data: Path
     assert (tmp_path / "run" / "recipe.toml").read_text() == text
 
 
+def with_cycle(rate: float) -> Recipe:
+    """The tiny recipe, and a second cycle of four steps."""
+    cycle = f"optimiser = {{ learning_rate = {rate}, warmup_steps = 1, decay_steps = 2, ema = 0.5 }}"
+    return Recipe.parse(f"{TEXT}\n[[phases]]\nsteps = 4\ncrop = 64\nbatch = 2\n{cycle}\n")
+
+
+def test_a_cycle_begins_with_the_averaged_weights_and_a_fresh_optimiser(
+    tmp_path: Path, training_data: Path, whole_run: tuple[Path, TrainingResult]
+) -> None:
+    # Of so small a rate nothing is seen but where it began.
+    train(with_cycle(1e-30), tmp_path, data=training_data, device="cpu")
+    before, after = checkpoint_of(whole_run[0]), checkpoint_of(tmp_path)
+    for name, _ in build_network("lsanet-lite").named_parameters():
+        assert torch.equal(after["network"][name], before["average"][name]), name
+        assert not torch.equal(after["network"][name], before["network"][name]), name
+    assert {int(state["step"]) for state in after["optimiser"]["state"].values()} == {4}
+
+
+def test_a_run_resumed_in_another_cycle_goes_on_to_the_bit(tmp_path: Path, training_data: Path) -> None:
+    recipe = with_cycle(1e-3)
+    train(recipe, tmp_path / "whole", data=training_data, device="cpu")
+    for stop in (14, 16):
+        folder = tmp_path / f"stopped at {stop}"
+        stopping = at_step(stop, lambda folder=folder: request_stop(folder))
+        assert not train(recipe, folder, data=training_data, device="cpu", progress=stopping).finished
+        (folder / "STOP").unlink(missing_ok=True)
+        train(recipe, folder, data=training_data, device="cpu", resume=True)
+        assert_same_state(checkpoint_of(folder), checkpoint_of(tmp_path / "whole"))
+        assert numbers_of(folder) == numbers_of(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_training_lowers_the_loss(tmp_path: Path, training_data: Path, workers: int) -> None:
     recipe = tiny(
