@@ -16,7 +16,7 @@ import napari
 from qtpy.QtWidgets import QApplication
 
 from napari_lsa_matting.foreground_widget import ForegroundWidget
-from napari_lsa_matting.matting_widget import PAPER, MattingWidget
+from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.panel import Panel
 from napari_lsa_matting.training_widget import TrainingWidget
 from napari_lsa_matting.trimap_widget import TrimapWidget
@@ -104,7 +104,7 @@ def matting(camera: Photographer) -> None:
     """Before, during and after a run."""
     widget = camera.open(MattingWidget, "Matting")
     camera.wait_until(lambda: widget.facilities is not None)
-    widget.refinement.value = PAPER
+    widget.refinement.value = "fast"
     camera.wait(0.5)
     widget.controls.run_button.click()
     camera.wait_until(lambda: widget.controls.bar.value() > 150)

@@ -99,10 +99,14 @@ class Steps:
             self._message = message
         self._report()
 
+    def reach(self, done: int) -> None:
+        """Record that so many steps are done, some of which may not have been needed."""
+        if self._done < min(done, self._total):
+            self.advance(done - self._done)
+
     def finish(self) -> None:
         """Record that all steps are done."""
-        if self._done < self._total:
-            self.advance(self._total - self._done)
+        self.reach(self._total)
 
     def check(self) -> None:
         """Raise :class:`~lsa_engine.errors.Cancelled` if the token is set."""

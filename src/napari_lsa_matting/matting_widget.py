@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from lsa_engine.inference.results import MatteResult, Report
 
-OFF, PAPER = "off", "as in the paper"
+_REFINEMENTS = [("off", "none"), ("fast", "fast"), ("as in the paper", "paper")]
+_STEPS = {"fast": 15, "paper": 100}
 _TTA = [("off", 0), ("8 copies", 8), ("24 copies", 24)]
 _LOOKING = "looking …"
 _WEIGHTS_TIP = "The trained network that finds the matte."
@@ -79,15 +80,18 @@ class MattingWidget(Panel):
         self.browse_button.clicked.connect(self._ask_for_weights)
         add_row(how, "Weights", _side_by_side(self.weights.native, self.browse_button))
         self.refinement = ComboBox(
-            choices=[OFF, PAPER],
-            tooltip="Bend the network for this image until its matte obeys the trimap at the borders (§4.3): slower.",
+            choices=_REFINEMENTS,
+            tooltip="Bend the network for this image until its matte obeys the trimap at the borders (§4.3): fast, in "
+            "a few steps, or by the paper's own descent, which takes minutes.",
         )
         add_row(how, "Refinement", self.refinement)
-        self.iterations = SpinBox(value=100, min=1, max=1000, tooltip="Steps of the refinement; the paper takes 100.")
+        self.iterations = SpinBox(
+            value=_STEPS["fast"], min=1, max=1000, tooltip="Most steps of the refinement; the paper takes 100."
+        )
         add_row(how, "Iterations", self.iterations)
         self.tta = ComboBox(
             choices=_TTA,
-            tooltip="Test-time augmentation: mean over turned, mirrored and scaled copies; not with a refinement.",
+            tooltip="Test-time augmentation: mean over turned, mirrored and scaled copies.",
         )
         add_row(how, "Average over", self.tta)
         self.device = ComboBox(choices=["auto"], tooltip="Where the network runs.")
@@ -99,7 +103,7 @@ class MattingWidget(Panel):
         self.controls.run_requested.connect(self.run)
         self.add(self.controls)
         self.follow_job(self.controls)
-        self.refinement.changed.connect(self.refresh_soon)
+        self.refinement.changed.connect(self._use_usual_steps)
         self.refresh()
         self.look_around()
 
@@ -112,9 +116,7 @@ class MattingWidget(Panel):
 
     def refresh(self) -> None:
         """Say what stands against a run, or what is to be known of it."""
-        refine = self.refinement.value == PAPER
-        self.iterations.enabled = refine
-        self.tta.enabled = not refine
+        self.iterations.enabled = self.refinement.value != "none"
         pair = self._pair()
         self.controls.set_problem(pair.problem or self._weights_problem())
         image = self.image.layer
@@ -137,20 +139,25 @@ class MattingWidget(Panel):
             self.refresh()
             return
         image, trimap = self.image.layer, self.trimap.layer
-        refine = self.refinement.value == PAPER
         request = MatteRequest(
             session=session_of(self.viewer),
             image=image_plane(image, pair.first),
             labels=labels_plane(trimap, pair.second),
             weights=str(self.weights.value),
             device=str(self.device.value),
-            iterations=int(self.iterations.value) if refine else 0,
-            tta=0 if refine else int(self.tta.value),
+            refinement=str(self.refinement.value),
+            iterations=int(self.iterations.value),
+            tta=int(self.tta.value),
         )
         facts = {"kind": "alpha", "image": image.name, "trimap": trimap.name, "plane": list(pair.first)}
         facts["data_range"] = request.image.data_range and list(request.image.data_range)
         deliver = partial(self._show_alpha, image, full_data(image), pair.first, facts)
         self.controls.start(f"Matting {image.name}", request.run, deliver)
+
+    def _use_usual_steps(self) -> None:
+        """Offer as many steps as the chosen refinement usually takes."""
+        self.iterations.value = _STEPS.get(self.refinement.value, self.iterations.value)
+        self.refresh_soon()
 
     def _pair(self) -> Pair:
         image, trimap = self.image.layer, self.trimap.layer

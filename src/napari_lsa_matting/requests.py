@@ -32,10 +32,12 @@ class MatteRequest:
         The trimap as painted: 0 unknown, 1 foreground, 2 background.
     weights, device : str
         As in :class:`lsa_engine.Matter`.
+    refinement : {"none", "fast", "paper"}
+        Method of the refinement (§4.3).
     iterations : int
-        Refinement iterations (§4.3); 0 for no refinement.
+        Most steps of a refinement.
     tta : {0, 8, 24}
-        Test-time augmentation, without refinement only.
+        Test-time augmentation.
     """
 
     session: Session
@@ -43,6 +45,7 @@ class MatteRequest:
     labels: NDArray[Any]
     weights: str
     device: str
+    refinement: str
     iterations: int
     tta: int
 
@@ -63,8 +66,9 @@ class MatteRequest:
             matter.set_image(self.image.colours(), data_range=self.image.data_range)
             matter.set_trimap(Trimap.from_labels(self.labels))
             steps.check()
-            if self.iterations:
-                return matter.refine(Refinement(iterations=self.iterations), progress=progress, cancel=cancel)
+            if self.refinement != "none":
+                settings = Refinement(self.refinement, iterations=self.iterations)  # type: ignore[arg-type]
+                return matter.refine(settings, tta=self.tta, progress=progress, cancel=cancel)
             return matter.predict(tta=self.tta, progress=progress, cancel=cancel)
 
 

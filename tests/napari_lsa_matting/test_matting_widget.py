@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication
 
 import lsa_engine as lsa
 from napari_lsa_matting.layers import METADATA_KEY
-from napari_lsa_matting.matting_widget import PAPER, MattingWidget
+from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.trimap_widget import TrimapWidget
 
 _PATIENCE = 60000  # the first run in a process loads torch
@@ -116,13 +116,16 @@ def test_a_later_run_updates_the_same_layer(scene_viewer: Any, open_widget: Any,
 def test_refinement_reports_what_it_did_to_the_cost(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:
     widget = open_widget(scene_viewer)
     assert not widget.iterations.enabled
-    widget.refinement.value, widget.iterations.value = PAPER, 4
+    widget.refinement.value = "paper"
+    assert widget.iterations.value == 100
+    widget.refinement.value = "fast"
+    assert widget.iterations.value == 15
+    widget.iterations.value = 4
     settle(qtbot, widget)
     assert widget.iterations.enabled
-    assert not widget.tta.enabled
     run(qtbot, widget)
     report = scene_viewer.layers["alpha"].metadata[METADATA_KEY]["report"]
-    assert (report["method"], report["iterations"]) == ("paper", 4)
+    assert (report["method"], report["iterations"]) == ("fast", 4)
     assert "refinement cost" in widget.controls.outcome.text()
 
 

@@ -20,7 +20,7 @@ def ignore(progress: Progress) -> None:
 
 
 def matte_request(scene: Any, weights: str, **changes: Any) -> MatteRequest:
-    settings = {"device": "cpu", "iterations": 0, "tta": 0} | changes
+    settings = {"device": "cpu", "refinement": "none", "iterations": 15, "tta": 0} | changes
     return MatteRequest(
         session=Session(),
         image=ImagePlane(scene.image, None, "photo"),
@@ -39,7 +39,7 @@ def test_a_matte_is_the_engine_s(scene: Any, random_weights: str, tta: int) -> N
 
 
 def test_a_refined_matte_is_the_engine_s(scene: Any, random_weights: str) -> None:
-    result = matte_request(scene, random_weights, iterations=3).run(ignore, CancelToken())
+    result = matte_request(scene, random_weights, refinement="fast", iterations=3).run(ignore, CancelToken())
     expected = lsa.matte(
         scene.image, scene.trimap, weights=random_weights, device="cpu", refinement=lsa.Refinement(iterations=3)
     )

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
             def predict(image: NDArray[Any], trimap: Trimap) -> NDArray[Any]:
                 matter.set_image(image)
                 matter.set_trimap(trimap)
-                result = matter.predict(tta=options.tta) if method is None else matter.refine(method)
+                result = matter.predict(tta=options.tta) if method is None else matter.refine(method, tta=options.tta)
                 return result.alpha
 
             rows = evaluate_method(cases, predict, method=_title(options), progress=progress)

@@ -16,6 +16,7 @@ _REFINEMENT_FIELDS = {
     "--iterations": "iterations",
     "--learning-rate": "learning_rate",
     "--fidelity-weight": "fidelity_weight",
+    "--time-budget": "time_budget",
 }
 
 
@@ -48,15 +49,23 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
         help="average over 8 or 24 rotated, mirrored, scaled images (0)",
     )
     group.add_argument(
-        "--refine", default="none", choices=("none", "paper"), help="backpropagating refinement, section 4.3 (none)"
+        "--refine",
+        default="none",
+        choices=("none", "fast", "paper"),
+        help="backpropagating refinement, section 4.3: fast, or as printed (none)",
     )
     group.add_argument(
         "--boundary", choices=("paper", "released"), help="with --refine: where the matte must obey the trimap (paper)"
     )
-    group.add_argument("--iterations", type=int, metavar="N", help="with --refine: number of steps (100)")
-    group.add_argument("--learning-rate", type=float, metavar="RATE", help="with --refine: step size (20)")
+    group.add_argument("--iterations", type=int, metavar="N", help="with --refine: most steps (fast: 15, paper: 100)")
+    group.add_argument(
+        "--learning-rate", type=float, metavar="RATE", help="with --refine: step size (fast: 0.1, paper: 20)"
+    )
     group.add_argument(
         "--fidelity-weight", type=float, metavar="WEIGHT", help="with --refine: pull towards the first matte (0.1)"
+    )
+    group.add_argument(
+        "--time-budget", type=float, metavar="SECONDS", help="with --refine: no further step after this time (no limit)"
     )
 
 
@@ -66,7 +75,7 @@ def refinement(options: argparse.Namespace) -> Refinement | None:
     Raises
     ------
     SystemExit
-        If a refinement's option is given without ``--refine``, ``--tta`` beside it, or either with another method.
+        If a refinement's option is given without ``--refine``, or ``--refine`` or ``--tta`` with another method.
     InputError
         If a value is out of range.
     """
@@ -78,11 +87,8 @@ def refinement(options: argparse.Namespace) -> Refinement | None:
     if options.refine == "none":
         for option, field in _REFINEMENT_FIELDS.items():
             if field in given:
-                options.fail(f"{option} was given, but nothing is refined: add --refine paper or leave it away")
+                options.fail(f"{option} was given, but nothing is refined: add --refine fast or leave it away")
         return None
-    if options.tta:
-        options.fail("--tta and --refine were given together: drop one of them")
-
     from lsa_engine.inference.refinement import Refinement
 
     return Refinement(method=options.refine, **given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,10 +15,17 @@ SCALES: dict[int, tuple[float, ...]] = {8: (1.0,), 24: (0.8, 1.0, 1.25)}
 _SMALLEST = 2
 
 
-def augmented_mean(
+class AugmentedMatte(NamedTuple):
+    """Mean of the mattes of many copies and their standard deviation once clamped to [0, 1], both (1, 1, H, W)."""
+
+    mean: Tensor
+    spread: Tensor
+
+
+def augmented_matte(
     image: Tensor, trimap: Tensor, folds: int, predict: Callable[[Tensor, Tensor], Tensor], batch: int
-) -> Tensor:
-    """Return the mean of the mattes of 8 or 24 turned, mirrored and scaled copies.
+) -> AugmentedMatte:
+    """Return mean and spread of the mattes of 8 or 24 turned, mirrored and scaled copies.
 
     Parameters
     ----------
@@ -34,26 +42,30 @@ def augmented_mean(
 
     Returns
     -------
-    Tensor
-        (1, 1, H, W) float32.
+    AugmentedMatte
+        The mean is not clamped.
     """
     if folds not in SCALES:
         raise InputError(f"Got test-time augmentation {folds}, expected 0, 8 or 24; choose one of these.")
     size = image.shape[-2:]
-    total = torch.zeros_like(image[:, :1])
+    total, sums, squares = (torch.zeros_like(image[:, :1]) for _ in range(3))
     for scale in SCALES[folds]:
         scaled_image, scaled_trimap = resize_pair(image, trimap, scale)
-        summed = torch.zeros_like(scaled_image[:, :1])
         for turns in _batches(batch):
             images = torch.cat([turn(scaled_image, *t) for t in turns])
             trimaps = torch.cat([turn(scaled_trimap, *t) for t in turns])
             mattes = predict(images, trimaps)
             for matte, t in zip(mattes.split(1), turns, strict=True):
-                summed += turn_back(matte, *t)
-        if scale != 1.0:
-            summed = F.interpolate(summed, size, mode="bilinear", align_corners=False, antialias=True)
-        total += summed
-    return total / folds
+                matte = turn_back(matte, *t)
+                if scale != 1.0:
+                    matte = F.interpolate(matte, size, mode="bilinear", align_corners=False, antialias=True)
+                total += matte
+                # Clamped, as a user sees it; about 1/2, so that little is lost in the difference below.
+                shown = matte.clamp(0, 1) - 0.5
+                sums += shown
+                squares += shown.square()
+    variance = squares / folds - (sums / folds).square()
+    return AugmentedMatte(total / folds, variance.clamp_min(0).sqrt())
 
 
 def _batches(batch: int) -> Iterator[list[tuple[int, bool]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,16 @@ from lsa_engine.arrays import as_float_image
 from lsa_engine.devices import choose_device, choose_dtype, peak_memory
 from lsa_engine.errors import InputError, WeightsError
 from lsa_engine.guidance import is_compiled
-from lsa_engine.inference.augmentation import augmented_mean
+from lsa_engine.inference.augmentation import augmented_matte
 from lsa_engine.inference.classical import classical_matte
+from lsa_engine.inference.correction import LiveCorrection
 from lsa_engine.inference.pairs import check_pair, known_matte, versions
 from lsa_engine.inference.preparation import network_input
-from lsa_engine.inference.refinement import Refined, Refinement, descend
+from lsa_engine.inference.refinement import Refined, Refinement, RefinementCost, descend
 from lsa_engine.inference.results import MatteResult, Report
 from lsa_engine.inference.watching import layer_count, watched
 from lsa_engine.network import LSANet, build_network, fold_batch_norm, lay_out
+from lsa_engine.network.prepared import Box, PreparedDecoder
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.trimap import Trimap, as_trimap
 from lsa_engine.weights import find_weights, fit_state, load_weights
@@ -32,6 +35,9 @@ __all__ = ["MatteResult", "Matter", "Report", "matte"]
 
 _STRIP_PIXELS = 1_000_000
 _BATCH_PIXELS = 2_000_000
+
+_COSTS_BEFORE = ("cost_before", "boundary_cost_before", "fidelity_cost_before")
+_COSTS_AFTER = ("cost_after", "boundary_cost_after", "fidelity_cost_after")
 
 
 class Matter:
@@ -82,6 +88,7 @@ class Matter:
         self.size = loaded.metadata["size"]
         self._image: NDArray[np.float32] | None = None
         self._trimap: Trimap | None = None
+        self._live: LiveCorrection | None = None
 
     def set_image(self, image: Any, *, data_range: tuple[float, float] | None = None) -> None:
         """Take an image.
@@ -99,6 +106,7 @@ class Matter:
             If it is not an image.
         """
         self._image = as_float_image(image, data_range=data_range)
+        self._live = None
 
     def set_trimap(self, trimap: Any) -> None:
         """Take a trimap (H, W): a :class:`~lsa_engine.Trimap` or any of the usual codings.
@@ -109,6 +117,7 @@ class Matter:
             If it is not a trimap.
         """
         self._trimap = as_trimap(trimap)
+        self._live = None
 
     def predict(
         self, *, tta: int = 0, progress: ProgressCallback | None = None, cancel: CancelToken | None = None
@@ -142,6 +151,7 @@ class Matter:
         trimap.require_known()
         tensors = self._tensors(image, trimap)
         network = self._open_network()
+        spread = None
         with torch.inference_mode():
             if tta == 0:
                 with watched(network, Steps(_begun("matting", network), layer_count(network), progress, cancel)):
@@ -156,14 +166,17 @@ class Matter:
                     steps.advance(len(images))
                     return mattes
 
-                output = augmented_mean(*tensors, tta, forward, batch)
+                output, spread = augmented_matte(*tensors, tta, forward, batch)
         alpha = _finish(output, trimap)
-        return MatteResult(alpha, alpha, self._report("none", start, trimap, tta=tta, evaluations=max(1, tta)))
+        violation, mean = _violation(output, trimap)
+        report = self._report("none", start, trimap, tta=tta, evaluations=max(1, tta), violation=mean)
+        return MatteResult(alpha, alpha, report, _spread(spread, trimap), violation)
 
     def refine(
         self,
         refinement: Refinement | None = None,
         *,
+        tta: int = 0,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> MatteResult:
@@ -172,7 +185,10 @@ class Matter:
         Parameters
         ----------
         refinement : Refinement, optional
-            How to refine; the paper's settings by default.
+            How to refine; the fast method by default.
+        tta : {0, 8, 24}
+            Test-time augmentation: every copy is refined by itself, and the mean is the result. The costs in the report
+            are means, too.
         progress, cancel
             As in :meth:`predict`.
 
@@ -181,6 +197,8 @@ class Matter:
         InputError, TrimapError, Cancelled
             As in :meth:`predict`.
         """
+        if tta not in (0, 8, 24):
+            raise InputError(f"Got test-time augmentation {tta}, expected 0, 8 or 24; choose one of these.")
         settings = refinement or Refinement()
         start = time.perf_counter()
         image, trimap = self._pair()
@@ -188,34 +206,184 @@ class Matter:
             return self._known_result(trimap, start)
         trimap.require_known()
         network = self._open_network()
-        steps = Steps(_begun("encoding", network), settings.iterations + 1, progress, cancel)
+        copies = max(1, tta)
+        steps = Steps(_begun("encoding", network), copies * (settings.iterations + 1), progress, cancel)
+        refined: list[Refined] = []
+        initial: list[Tensor] = []
+        self._live = None
+
+        keep = settings.method == "fast" and not tta
+
+        def refine_one(images: Tensor, trimaps: Tensor) -> Tensor:
+            before, after = self._refine_one(images, trimaps, settings, steps, start, keep=keep)
+            initial.append(before)
+            refined.append(after)
+            steps.reach(len(refined) * (settings.iterations + 1))
+            return after.output
+
+        tensors = self._tensors(image, trimap)
+        spread = None
+        if tta:
+            output, spread = augmented_matte(*tensors, tta, refine_one, 1)
+            unrefined = iter(initial)
+            first, _ = augmented_matte(*tensors, tta, lambda *_: next(unrefined), 1)
+        else:
+            output = refine_one(*tensors)
+            first = initial[0]
+        evaluations = sum(one.evaluations + 1 for one in refined)
+        violation, mean = _violation(first, trimap)
+        report = self._report(
+            settings.method,
+            start,
+            trimap,
+            tta=tta,
+            evaluations=evaluations,
+            refined=refined,
+            settings=settings,
+            violation=mean,
+        )
+        return MatteResult(_finish(output, trimap), _finish(first, trimap), report, _spread(spread, trimap), violation)
+
+    def _refine_one(
+        self, images: Tensor, trimaps: Tensor, settings: Refinement, steps: Steps, began: float, *, keep: bool
+    ) -> tuple[Tensor, Refined]:
+        """Return the matte (1, 1, H, W) of one image before, and after its refinement; keep what corrections need."""
+        network = self._open_network()
+        trimap = Trimap(trimaps[0, 0].cpu().numpy())
+        fast = settings.method == "fast"
         # The paper's large steps amplify rounding. In the plain memory layout it stays near that of double precision
         # (2e-4 after five steps; channels-last 2e-3), and the backward pass is no slower.
-        plain = lay_out(deepcopy(network), self.device, torch.contiguous_format)
-        with (
-            torch.no_grad(),
-            self._precision(),
-            watched(network, steps, count=False),
-            watched(plain, steps, count=False),
-        ):
-            inputs = network_input(*self._tensors(image, trimap), network.size.guidance)
-            features = [feature.contiguous() for feature in network.encode(inputs)]
-            inputs = inputs.contiguous()
-            initial = plain.decode(inputs, features)
+        layout = torch.channels_last if fast else torch.contiguous_format
+        own = network if fast else lay_out(deepcopy(network), self.device, layout)
+        with torch.no_grad(), self._precision(), watched(network, steps, count=False):
+            inputs = network_input(images, trimaps, network.size.guidance)
+            features = [feature.contiguous(memory_format=layout) for feature in network.encode(inputs)]
+            inputs = inputs.contiguous(memory_format=layout)
+            initial = own.decode(inputs, features)
         steps.advance(message="refining")
+        if fast:
+            background, foreground = trimap.boundaries(settings.boundary)
+            with torch.no_grad(), self._precision():
+                prepared = PreparedDecoder(network, inputs, features, settings.gates)
+                prepared.want(trimap.unknown | background | foreground)
+        boxes = prepared.boxes if fast else None
+        cost = RefinementCost(trimap, initial, settings.boundary, settings.fidelity_weight, boxes)
 
-        def decode(tensors: dict[int, tuple[Tensor, Tensor]]) -> Tensor:
+        def decode(tensors: dict[int, tuple[Tensor, Tensor]]) -> Sequence[Tensor]:
             with self._precision():
-                return plain.decode(inputs, features, tensors)
+                return prepared(tensors) if fast else [own.decode(inputs, features, tensors)]
 
-        with watched(plain, steps, count=False):
-            refined = descend(decode, network.refinement_shapes(), trimap, initial, settings, steps)
-        report = self._report("paper", start, trimap, refined=refined, settings=settings)
-        return MatteResult(_finish(refined.output, trimap), _finish(initial, trimap), report)
+        shapes = network.refinement_shapes()
+        with watched(own, steps, count=False):
+            refined = descend(decode, shapes, cost, initial, settings, steps, began)
+        if keep:
+
+            def aim(wanted: NDArray[np.bool_]) -> Sequence[Box]:
+                with torch.no_grad(), self._precision():
+                    prepared.want(wanted)
+                return prepared.boxes
+
+            self._live = LiveCorrection(decode, aim, shapes, initial, trimap, refined)
+        return initial, refined
+
+    def correct(
+        self,
+        edited_trimap: Any,
+        refinement: Refinement | None = None,
+        *,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> MatteResult:
+        """Return the matte after an edit of the trimap, from where the last refinement or correction left off.
+
+        The image is not encoded again: strokes enter the cost instead. Every pixel whose value differs from the encoded
+        trimap's counts in C1, known ones may be contradicted or made unknown, and A and B start from their last values.
+        :meth:`recode` makes a full pass when there is time for it.
+
+        Parameters
+        ----------
+        edited_trimap : Trimap or array (H, W)
+            The trimap as it is now, whole.
+        refinement : Refinement, optional
+            How to refine, "fast" only; by default at most 15 passes of the decoder.
+        progress, cancel
+            As in :meth:`predict`.
+
+        Raises
+        ------
+        InputError
+            If nothing was refined before by the fast method, or the size differs.
+        TrimapError
+            If it is not a trimap, or has no known foreground or no known background.
+        Cancelled
+            If the work was stopped; the correction before it stays.
+        """
+        start = time.perf_counter()
+        live = self._live_correction()
+        settings = refinement or Refinement()
+        if settings.method != "fast":
+            raise InputError(f"Got refinement method {settings.method!r} for a correction, expected 'fast'; choose it.")
+        edited = as_trimap(edited_trimap)
+        if not edited.unknown.any():
+            return self._known_result(edited, start)
+        edited.require_known()
+        steps = Steps("correcting", settings.iterations, progress, cancel)
+        refined = live.correct(edited, settings, steps, start)
+        steps.finish()
+        return self._corrected(refined, live, settings, start)
+
+    def undo(self) -> MatteResult:
+        """Return the matte as it was before the last correction, and go on from there.
+
+        Raises
+        ------
+        InputError
+            If there is no correction to undo.
+        """
+        start = time.perf_counter()
+        live = self._live_correction()
+        return self._corrected(live.undo(), live, Refinement(), start)
+
+    def recode(
+        self,
+        refinement: Refinement | None = None,
+        *,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> MatteResult:
+        """Return the matte after a full pass with the trimap as it was edited last: encoded anew and refined.
+
+        Raises
+        ------
+        InputError, TrimapError, Cancelled
+            As in :meth:`refine`.
+        """
+        self._trimap = self._live_correction().trimap
+        return self.refine(refinement, progress=progress, cancel=cancel)
+
+    def _live_correction(self) -> LiveCorrection:
+        self._open_network()
+        if self._live is None:
+            raise InputError("Got nothing refined yet, expected a matte to correct; call refine() first.")
+        return self._live
+
+    def _corrected(self, refined: Refined, live: LiveCorrection, settings: Refinement, start: float) -> MatteResult:
+        violation, mean = _violation(live.initial, live.trimap)
+        report = self._report(
+            "correction",
+            start,
+            live.trimap,
+            evaluations=refined.evaluations,
+            refined=[refined],
+            settings=settings,
+            violation=mean,
+        )
+        alpha, initial = _finish(refined.output, live.trimap), _finish(live.initial, live.trimap)
+        return MatteResult(alpha, initial, report, None, violation)
 
     def close(self) -> None:
         """Let go of the network, the image and the trimap; the memory is free afterwards."""
-        self._network = self._image = self._trimap = None
+        self._network = self._image = self._trimap = self._live = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -260,22 +428,19 @@ class Matter:
         *,
         tta: int = 0,
         evaluations: int = 0,
-        refined: Refined | None = None,
+        refined: Sequence[Refined] = (),
         settings: Refinement | None = None,
+        violation: float | None = None,
         notes: tuple[str, ...] = (),
     ) -> Report:
         costs: dict[str, Any] = {}
-        if refined is not None and settings is not None:
-            evaluations = refined.evaluations + 1
+        if settings is not None:
+            before, after = (np.mean([getattr(one, when) for one in refined], 0) for when in ("before", "after"))
             costs = {
-                "iterations": settings.iterations,
+                "iterations": max(one.evaluations for one in refined),
                 "boundary": settings.boundary,
-                "cost_before": refined.before.total,
-                "cost_after": refined.after.total,
-                "boundary_cost_before": refined.before.boundary,
-                "boundary_cost_after": refined.after.boundary,
-                "fidelity_cost_before": refined.before.fidelity,
-                "fidelity_cost_after": refined.after.fidelity,
+                **dict(zip(_COSTS_BEFORE, map(float, before), strict=True)),
+                **dict(zip(_COSTS_AFTER, map(float, after), strict=True)),
             }
         return Report(
             weights=self.weights,
@@ -288,6 +453,7 @@ class Matter:
             image_shape=trimap.shape,
             seconds=time.perf_counter() - start,
             evaluations=evaluations,
+            violation=violation,
             peak_memory_bytes=peak_memory(self.device),
             versions=versions("torch"),
             notes=notes,
@@ -325,7 +491,7 @@ def matte(
     refinement : Refinement, optional
         Refine the matte by backpropagation (§4.3); None leaves it as the network gives it.
     tta : {0, 8, 24}
-        Test-time augmentation; not together with a refinement.
+        Test-time augmentation, with a refinement that of every copy.
     data_range : (float, float), optional
         Values that mean black and white.
     progress, cancel
@@ -345,10 +511,6 @@ def matte(
     >>> float(matte(image, trimap).alpha[0, 0])
     1.0
     """
-    if refinement is not None and tta:
-        raise InputError(
-            f"Got a refinement and test-time augmentation {tta} together, expected one of them; drop the other."
-        )
     if method != "network":
         if refinement is not None or tta:
             raise InputError(
@@ -360,7 +522,7 @@ def matte(
         matter.set_image(image, data_range=data_range)
         matter.set_trimap(trimap)
         if refinement is not None:
-            return matter.refine(refinement, progress=progress, cancel=cancel)
+            return matter.refine(refinement, tta=tta, progress=progress, cancel=cancel)
         return matter.predict(tta=tta, progress=progress, cancel=cancel)
 
 
@@ -377,3 +539,21 @@ def _finish(output: Tensor, trimap: Trimap) -> NDArray[np.float32]:
     alpha[trimap.foreground] = 1
     alpha[trimap.background] = 0
     return alpha
+
+
+def _violation(output: Tensor, trimap: Trimap) -> tuple[NDArray[np.float32], float]:
+    """Return how far an output (1, 1, H, W) is from 0 and 1 on the borders of the known regions, and the mean there."""
+    raw = output[0, 0].float().clamp(0, 1).cpu().numpy()
+    background, foreground = trimap.boundaries("paper")
+    violation = np.zeros_like(raw)
+    violation[background] = raw[background]
+    violation[foreground] = 1 - raw[foreground]
+    borders = background | foreground
+    return violation, float(violation[borders].mean()) if borders.any() else 0.0
+
+
+def _spread(spread: Tensor | None, trimap: Trimap) -> NDArray[np.float32] | None:
+    """Return a spread (1, 1, H, W) as an array, 0 where the trimap is known."""
+    if spread is None:
+        return None
+    return np.where(trimap.unknown, spread[0, 0].float().cpu().numpy(), np.float32(0))

@@ -20,7 +20,8 @@ class Report:
     device, dtype : str
         Where and in what precision it was computed.
     method : str
-        The refinement, "none" or "paper", or the name of a classical method; "known" if nothing was unknown.
+        The refinement, "none", "fast", "paper" or "correction", or the name of a classical method; "known" if nothing
+        was unknown.
     tta : int
         Number of augmented copies that were averaged; 0 without test-time augmentation.
     image_shape : (int, int)
@@ -28,15 +29,17 @@ class Report:
     seconds : float
         Wall time.
     iterations, evaluations : int
-        Refinement steps, and passes of the decoder.
+        Passes of the decoder that the refinement took, the most of any copy, and passes of the decoder in all.
     boundary : str or None
         Rule by which ∂ was taken.
     cost_before, cost_after : float or None
-        Refinement cost C1 + 0.1·C2 (§4.3) of the first and the last pass.
+        Refinement cost C1 + 0.1·C2 (§4.3) of the first pass and of the result; with copies, the means.
     boundary_cost_before, boundary_cost_after : float or None
         C1.
     fidelity_cost_before, fidelity_cost_after : float or None
         C2.
+    violation : float or None
+        Mean of :attr:`MatteResult.violation` over ∂{T = 0} and ∂{T = 1}; None where no network ran.
     peak_memory_bytes : int or None
         Peak memory: of the device on a GPU, of the whole process so far on a processor; None where it is not known.
     versions : dict of str to str
@@ -63,6 +66,7 @@ class Report:
     boundary_cost_after: float | None = None
     fidelity_cost_before: float | None = None
     fidelity_cost_after: float | None = None
+    violation: float | None = None
     peak_memory_bytes: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -87,8 +91,16 @@ class MatteResult:
         The matte before refinement; equal to `alpha` without one.
     report : Report
         What was done.
+    uncertainty : (H, W) float32 or None
+        Standard deviation of the augmented copies' mattes, 0 where the trimap is known; None without test-time
+        augmentation.
+    violation : (H, W) float32 or None
+        How far the matte before refinement is from what Assumption 2 says (§4): from 0 on ∂{T = 0} and from 1 on
+        ∂{T = 1}, 0 elsewhere. None where no network ran.
     """
 
     alpha: NDArray[np.float32]
     initial_alpha: NDArray[np.float32]
     report: Report
+    uncertainty: NDArray[np.float32] | None = None
+    violation: NDArray[np.float32] | None = None

@@ -35,7 +35,7 @@ class DecoderStage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the gated features of x (N, C, H, W)."""
-        return self._gate(torch.relu_(self.norm(self.conv(x))))
+        return self.gated(torch.relu_(self.norm(self.conv(x))))
 
     def in_strips(self, skip: Tensor, x: Tensor, rows: int) -> Tensor:
         """Return the same as for a skip (N, C, H, W) with `x`, half its size, behind it, joining few rows at a time."""
@@ -45,10 +45,15 @@ class DecoderStage(nn.Module):
             doubled = F.interpolate(x[..., start // 2 : (stop + 1) // 2, :], scale_factor=2.0, mode="nearest")
             joined = torch.cat([skip[..., start:stop, :], doubled[..., : stop - start, :width]], 1)
             strips.append(self.norm(self.conv(joined))[..., top - start : bottom - start, :])
-        return self._gate(torch.relu_(torch.cat(strips, -2)))
+        return self.gated(torch.relu_(torch.cat(strips, -2)))
 
-    def _gate(self, x: Tensor) -> Tensor:
-        return x * F.hardsigmoid(self.fc(x.mean((2, 3), keepdim=True)))
+    def gated(self, x: Tensor) -> Tensor:
+        """Return activations (N, C, H, W) times their gate."""
+        return x * self.gate(x)
+
+    def gate(self, x: Tensor) -> Tensor:
+        """Return the gate (N, C, 1, 1) of activations (N, C, H, W)."""
+        return F.hardsigmoid(self.fc(x.mean((2, 3), keepdim=True)))
 
 
 def refine_features(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ def weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from lsa_engine.network import build_network
     from lsa_engine.weights import save_weights
 
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     path = tmp_path_factory.mktemp("untrained") / "untrained.safetensors"
     save_weights(path, build_network("lsanet-lite").state_dict(), {"size": "lsanet-lite"}, half=True)
     return path

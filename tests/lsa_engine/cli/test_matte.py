@@ -141,7 +141,7 @@ def test_a_truncated_image_is_refused(matte, folder: Path, capsys) -> None:
     ("arguments", "said"),
     [
         (["--iterations", "5"], "--iterations was given, but nothing is refined"),
-        (["--refine", "paper", "--tta", "8"], "--tta and --refine were given together"),
+        (["--method", "knn", "--refine", "fast"], "which only the network has"),
         (["--cutout", "out.png"], "out.png is named for two outputs"),
         (["--tta", "3"], "invalid choice: 3"),
     ],
@@ -155,13 +155,13 @@ def test_options_that_do_not_go_together_are_usage_errors(arguments: list[str], 
 
 def test_the_defaults_that_help_states_are_those_of_the_engine(capsys: pytest.CaptureFixture[str]) -> None:
     options = build_parser().parse_args(["matte", "a", "b", "-o", "c.png", "--refine", "paper"])
-    assert refinement(options) == Refinement()
+    assert refinement(options) == Refinement("paper")
     with pytest.raises(SystemExit):
         main(["matte", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    defaults = Refinement()
-    assert f"number of steps ({defaults.iterations})" in text
-    assert f"step size ({defaults.learning_rate:g})" in text
+    defaults, paper = Refinement(), Refinement("paper")
+    assert f"most steps (fast: {defaults.iterations}, paper: {paper.iterations})" in text
+    assert f"step size (fast: {defaults.learning_rate:g}, paper: {paper.learning_rate:g})" in text
     assert f"pull towards the first matte ({defaults.fidelity_weight:g})" in text
     assert f"must obey the trimap ({defaults.boundary})" in text
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lsa_engine.inference.augmentation import augmented_mean, resize_pair, turn, turn_back
+from lsa_engine.inference.augmentation import augmented_matte, resize_pair, turn, turn_back
 
 
 @pytest.mark.parametrize("quarters", [0, 1, 2, 3])
@@ -31,10 +31,11 @@ def test_a_prediction_that_turns_with_the_image_is_left_as_it_is(folds, batch):
         assert len(images) <= batch
         return images[:, :1]
 
-    mean = augmented_mean(image, trimap, folds, predict, batch)
+    mean, spread = augmented_matte(image, trimap, folds, predict, batch)
     assert sum(calls) == folds
     inner = (slice(None), slice(None), slice(3, -3), slice(3, -3))
     torch.testing.assert_close(mean[inner], image[:, :1][inner], atol=0.004, rtol=0)
+    assert spread[inner].max() < 0.004
 
 
 def test_the_mean_is_taken_over_all_copies():
@@ -45,7 +46,20 @@ def test_the_mean_is_taken_over_all_copies():
     def predict(images, trimaps):
         return torch.stack([torch.full((1, 16, 16), float(next(values))) for _ in range(len(images))])
 
-    assert float(augmented_mean(image, trimap, 8, predict, 4).mean()) == pytest.approx(3.5)
+    assert float(augmented_matte(image, trimap, 8, predict, 4).mean.mean()) == pytest.approx(3.5)
+
+
+def test_the_spread_is_the_standard_deviation_of_the_clamped_copies():
+    image = torch.rand(1, 3, 16, 20)
+    trimap = torch.full((1, 1, 16, 20), 128, dtype=torch.uint8)
+    values = [-0.5, 0.1, 0.2, 0.3, 0.4, 0.9, 1.0, 3.0]
+    given = iter(values)
+
+    def predict(images, trimaps):
+        return torch.stack([torch.full((1, *images.shape[-2:]), next(given)) for _ in images])
+
+    expected = torch.tensor(values).clamp(0, 1).std(correction=0)
+    torch.testing.assert_close(augmented_matte(image, trimap, 8, predict, 2).spread, expected.expand(1, 1, 16, 20))
 
 
 @pytest.mark.parametrize("scale", [0.8, 1.25])

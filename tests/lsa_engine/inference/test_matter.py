@@ -203,9 +203,85 @@ def test_unknown_devices_and_precisions_are_refused(weights, option, value):
         lsa.Matter(weights, **{option: value})
 
 
-def test_refinement_and_augmentation_together_are_refused(weights, scene):
-    with pytest.raises(lsa.InputError, match="together"):
-        lsa.matte(scene.image, scene.trimap, weights=weights, refinement=lsa.Refinement(), tta=8)
+@pytest.mark.parametrize("tta", [8, 24])
+def test_with_augmentation_every_copy_is_refined(weights, scene, tta):
+    settings = lsa.Refinement(iterations=3, tolerance=0)
+    told = []
+    result = lsa.matte(
+        scene.image, scene.trimap, weights=weights, refinement=settings, tta=tta, progress=told.append, dtype="float32"
+    )
+    plain = lsa.matte(scene.image, scene.trimap, weights=weights, tta=tta, dtype="float32")
+    # Clamping comes after the mean in both.
+    np.testing.assert_allclose(result.initial_alpha, plain.alpha, atol=1e-4)
+    assert np.abs(result.alpha - result.initial_alpha).max() > 1e-3
+    assert result.report.cost_after < result.report.cost_before
+    assert (result.report.tta, result.report.iterations, result.report.evaluations) == (tta, 3, 4 * tta)
+    fractions = [step.fraction for step in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+
+
+def test_the_fast_refinement_reaches_the_papers_cost_and_keeps_its_best(weights, scene):
+    with lsa.Matter(weights, dtype="float32") as matter:
+        matter.set_image(scene.image)
+        matter.set_trimap(scene.trimap)
+        paper = matter.refine(lsa.Refinement("paper", iterations=15))
+        fast = matter.refine(lsa.Refinement("fast"))
+        longer = matter.refine(lsa.Refinement("fast", iterations=40, tolerance=0))
+        plain = matter.predict()
+    assert fast.report.cost_after <= paper.report.cost_after
+    assert longer.report.cost_after <= fast.report.cost_after
+    assert fast.report.cost_before == pytest.approx(paper.report.cost_before, rel=1e-3)
+    assert fast.report.iterations <= 15
+    np.testing.assert_allclose(fast.initial_alpha, plain.alpha, atol=1e-5)
+
+
+def test_the_violation_of_assumption_2_is_mapped_and_its_mean_told(weights, scene):
+    with lsa.Matter(weights, dtype="float32") as matter:
+        matter.set_image(scene.image)
+        matter.set_trimap(scene.trimap)
+        plain, refined = matter.predict(), matter.refine(lsa.Refinement(iterations=10, tolerance=0))
+    background, foreground = lsa.Trimap(scene.trimap).boundaries("paper")
+    assert not plain.violation[~(background | foreground)].any()
+    inside = background & (scene.trimap == 128) & ~foreground  # there the matte is as the network gave it
+    np.testing.assert_allclose(plain.violation[inside], plain.alpha[inside], atol=1e-6)
+    assert plain.report.violation == pytest.approx(float(plain.violation[background | foreground].mean()))
+    squares = np.square(plain.violation[background]).sum() + np.square(plain.violation[foreground & ~background]).sum()
+    assert squares / (background.sum() + foreground.sum()) == pytest.approx(
+        refined.report.boundary_cost_before, rel=0.02
+    )
+    # Of the matte before refinement.
+    np.testing.assert_allclose(refined.violation, plain.violation, atol=1e-4)
+
+
+def test_augmentation_tells_where_its_copies_disagree(weights, scene):
+    plain = lsa.matte(scene.image, scene.trimap, weights=weights)
+    result = lsa.matte(scene.image, scene.trimap, weights=weights, tta=8)
+    assert plain.uncertainty is None
+    assert result.uncertainty.shape == scene.trimap.shape
+    assert not result.uncertainty[scene.trimap != 128].any()
+    assert 0 < result.uncertainty.max() <= 0.5
+
+
+def test_a_refinement_without_time_leaves_the_matte_as_it_is(weights, scene):
+    with lsa.Matter(weights, dtype="float32") as matter:
+        matter.set_image(scene.image)
+        matter.set_trimap(scene.trimap)
+        result = matter.refine(lsa.Refinement(time_budget=0))
+        np.testing.assert_array_equal(result.alpha, result.initial_alpha)
+        assert result.report.iterations == 0
+        assert result.report.cost_after == result.report.cost_before
+        short = matter.refine(lsa.Refinement(iterations=10_000, tolerance=0, time_budget=1.0))
+        assert 1 <= short.report.iterations < 10_000
+
+
+def test_a_large_tolerance_ends_the_refinement_early(weights, scene):
+    with lsa.Matter(weights, dtype="float32") as matter:
+        matter.set_image(scene.image)
+        matter.set_trimap(scene.trimap)
+        told = []
+        assert matter.refine(lsa.Refinement(tolerance=1.0), progress=told.append).report.iterations == 2
+        assert told[-1].fraction == 1
 
 
 def test_gray_and_sixteen_bit_images_mean_the_same_as_float(weights, scene):

@@ -36,6 +36,6 @@ def test_five_iterations_of_the_refinement_give_the_published_ones(published, or
 
 
 def test_the_two_boundary_rules_give_different_mattes(published, oracle):
-    paper = published.refine(lsa.Refinement(boundary="paper", iterations=3))
-    released = published.refine(lsa.Refinement(boundary="released", iterations=3))
+    paper = published.refine(lsa.Refinement("paper", boundary="paper", iterations=3))
+    released = published.refine(lsa.Refinement("paper", boundary="released", iterations=3))
     assert np.abs(paper.alpha - released.alpha).max() > 1e-3

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from lsa_engine.errors import Cancelled, InputError
 from lsa_engine.inference.refinement import Refinement, RefinementCost, descend
 from lsa_engine.network import build_network
+from lsa_engine.network.prepared import cover
 from lsa_engine.progress import CancelToken, Steps
 from lsa_engine.trimap import Trimap
 
@@ -40,7 +43,7 @@ def test_the_cost_is_the_papers_pixel_by_pixel(scene):
     alpha = rng.random(scene.trimap.shape, np.float32)
     initial = rng.random(scene.trimap.shape, np.float32)
     cost = RefinementCost(Trimap(scene.trimap), torch.from_numpy(initial)[None, None], "paper", 0.1)
-    total, boundary, fidelity = (float(part) for part in cost.parts(torch.from_numpy(alpha)[None, None]))
+    total, boundary, fidelity = (float(part) for part in cost.parts([torch.from_numpy(alpha)[None, None]]))
     expected = literal_cost(alpha, initial, scene.trimap)
     assert boundary == pytest.approx(expected[0], rel=1e-5)
     assert fidelity == pytest.approx(expected[1], rel=1e-5)
@@ -54,48 +57,68 @@ def test_an_output_beyond_zero_and_one_costs_nothing_at_the_border(scene):
     assert (scene.alpha[background] < 0.5).all()
     assert (scene.alpha[foreground] > 0.5).all()
     cost = RefinementCost(trimap, output, "released", 0.0)
-    assert float(cost.parts(output)[1]) == 0
+    assert float(cost.parts([output])[1]) == 0
+
+
+def test_a_matte_in_parts_costs_what_it_costs_as_a_whole(scene):
+    rng = np.random.default_rng(6)
+    alpha, initial = (torch.from_numpy(rng.random((1, 1, *scene.trimap.shape), np.float32)) for _ in range(2))
+    trimap = Trimap(scene.trimap)
+    background, foreground = trimap.boundaries("paper")
+    boxes = cover(trimap.unknown | background | foreground, rows=16, gap=4)
+    assert len(boxes) > 3
+    parts = RefinementCost(trimap, initial, "paper", 0.1, boxes)
+    assert parts.of(alpha) == pytest.approx(RefinementCost(trimap, initial, "paper", 0.1).of(alpha), rel=1e-5)
+    whole = parts.assemble([box.cut(alpha) for box in boxes], initial)
+    assert torch.equal(whole[0, 0][torch.from_numpy(trimap.unknown)], alpha[0, 0][torch.from_numpy(trimap.unknown)])
+
+
+def made_up(channels: int = 15):
+    """A network with random weights, an input and its features."""
+    torch.manual_seed(0)
+    network = build_network("lsanet-lite").eval().requires_grad_(False)
+    inputs = torch.rand(1, channels, 48, 64)
+    with torch.no_grad():
+        return network, inputs, network.encode(inputs)
 
 
 def refined(scene, settings: Refinement, cancel: CancelToken | None = None):
-    torch.manual_seed(0)
-    network = build_network("lsanet-lite").eval().requires_grad_(False)
-    inputs = torch.rand(1, 12, 48, 64)
+    network, inputs, features = made_up()
     with torch.no_grad():
-        features = network.encode(inputs)
         initial = network.decode(inputs, features)
     steps = Steps("refining", settings.iterations, cancel=cancel)
-    trimap = Trimap(scene.trimap)
+    cost = RefinementCost(Trimap(scene.trimap), initial, settings.boundary, settings.fidelity_weight)
     shapes = network.refinement_shapes()
-    return descend(lambda t: network.decode(inputs, features, t), shapes, trimap, initial, settings, steps), initial
+
+    def decode(tensors):
+        return [network.decode(inputs, features, tensors)]
+
+    return descend(decode, shapes, cost, initial, settings, steps, time.perf_counter()), initial
 
 
 def test_one_iteration_returns_the_untouched_matte(scene):
-    result, initial = refined(scene, Refinement(iterations=1))
+    result, initial = refined(scene, Refinement("paper", iterations=1))
     torch.testing.assert_close(result.output, initial)
     assert result.before == result.after
     assert result.after.fidelity < 1
 
 
 def test_descent_lowers_the_cost_and_every_update_is_a_plain_gradient_step(scene):
-    two, _ = refined(scene, Refinement(iterations=2, learning_rate=0.5))
-    many, _ = refined(scene, Refinement(iterations=12, learning_rate=0.5))
+    two, _ = refined(scene, Refinement("paper", iterations=2, learning_rate=0.5))
+    many, _ = refined(scene, Refinement("paper", iterations=12, learning_rate=0.5))
     assert two.after.total < two.before.total
     assert many.after.total < two.after.total
     assert many.evaluations == 12
 
     # The second pass by hand, from finite differences of the cost along the gradient's direction.
-    torch.manual_seed(0)
-    network = build_network("lsanet-lite").eval().requires_grad_(False)
-    inputs = torch.rand(1, 12, 48, 64)
-    features = network.encode(inputs)
+    network, inputs, features = made_up()
     initial = network.decode(inputs, features)
     cost = RefinementCost(Trimap(scene.trimap), initial, "paper", 0.1)
     tensors = {
         stage: (torch.zeros(1, *shape, requires_grad=True), torch.zeros(1, *shape, requires_grad=True))
         for stage, shape in network.refinement_shapes().items()
     }
-    cost.parts(network.decode(inputs, features, tensors))[0].backward()
+    cost.parts([network.decode(inputs, features, tensors)])[0].backward()
     moved = {
         stage: tuple((t - 0.5 * t.grad).detach() for t in pair)  # type: ignore[operator]
         for stage, pair in tensors.items()
@@ -119,8 +142,16 @@ def test_a_cancelled_refinement_raises(scene):
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},
         {"fidelity_weight": -1.0},
+        {"tolerance": -0.1},
+        {"time_budget": -1.0},
     ],
 )
 def test_settings_out_of_range_are_refused_when_they_are_made(values):
     with pytest.raises(InputError, match="Got"):
         Refinement(**values)
+
+
+def test_methods_have_settings_of_their_own():
+    assert (Refinement().iterations, Refinement().learning_rate) == (15, 0.1)
+    assert (Refinement("paper").iterations, Refinement("paper").learning_rate) == (100, 20.0)
+    assert Refinement("paper", iterations=7).iterations == 7

@@ -1,0 +1,263 @@
+"""The decoder of one image, with all that no refinement tensor can change computed beforehand (§4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lsa_engine.network.decoder import DecoderStage, Refinements
+from lsa_engine.network.lsanet import LSANet
+
+_HALO = 6  # three convolutions, bilinear doubling, and even
+_LEVELS = (4, 3, 2, 1)
+
+
+class Box(NamedTuple):
+    """Rows top:bottom and columns left:right of a plane; all even but where they end the plane."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def cut(self, plane: Tensor) -> Tensor:
+        """Return this part of a plane (..., H, W)."""
+        return plane[..., self.top : self.bottom, self.left : self.right]
+
+    def grown(self, pixels: int, size: Sequence[int]) -> Box:
+        """Return the box with so many pixels around it, as far as the plane goes."""
+        return Box(
+            max(0, self.top - pixels),
+            min(size[0], self.bottom + pixels),
+            max(0, self.left - pixels),
+            min(size[1], self.right + pixels),
+        )
+
+    def halved(self) -> Box:
+        """Return the box on a plane of half the size, rounded up."""
+        return Box(self.top // 2, (self.bottom + 1) // 2, self.left // 2, (self.right + 1) // 2)
+
+    def within(self, other: Box) -> Box:
+        """Return the box as it lies in what another box cuts out."""
+        return Box(self.top - other.top, self.bottom - other.top, self.left - other.left, self.right - other.left)
+
+
+class _CutAll(torch.autograd.Function):
+    """Cut many boxes out of one plane; their gradients are summed in one tensor, not in one for each."""
+
+    @staticmethod
+    def forward(context: Any, plane: Tensor, boxes: Sequence[Box]) -> tuple[Tensor, ...]:
+        """Return the boxes' parts of a plane (N, C, H, W)."""
+        context.boxes, context.shape = boxes, plane.shape
+        return tuple(box.cut(plane).clone() for box in boxes)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Return the plane's gradient."""
+        return _paste(context.shape, context.boxes, gradients), None
+
+
+class _PasteAll(torch.autograd.Function):
+    """Put boxes that do not overlap into a plane of zeros."""
+
+    @staticmethod
+    def forward(context: Any, shape: Sequence[int], boxes: Sequence[Box], *parts: Tensor) -> Tensor:
+        """Return the plane (N, C, H, W)."""
+        context.boxes = boxes
+        return _paste(shape, boxes, parts)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the parts' gradients."""
+        return (None, None, *(box.cut(gradient) for box in context.boxes))
+
+
+def _paste(shape: Sequence[int], boxes: Sequence[Box], parts: Sequence[Tensor]) -> Tensor:
+    total = torch.zeros(tuple(shape), dtype=parts[0].dtype, device=parts[0].device).contiguous(
+        memory_format=torch.channels_last
+    )
+    for box, part in zip(boxes, parts, strict=True):
+        box.cut(total).add_(part)
+    return total
+
+
+class PreparedDecoder:
+    """Decoder and head for one image, as a function of the refinement tensors alone.
+
+    The first stage and, of every later convolution, the part that acts on the skip or on the network's input lie before
+    or beside every refinement module: they are computed once. The head is computed only where it is wanted.
+
+    With live gates the numbers are those of :meth:`LSANet.decode` up to rounding. With frozen gates, every stage's gate
+    stays as it is without refinement; a pixel then depends on what lies near it alone, and every stage is computed only
+    as far as is wanted, with the same numbers there as if it were computed everywhere.
+
+    Parameters
+    ----------
+    network : LSANet
+        Evaluating, its batch normalisations folded (:func:`fold_batch_norm`).
+    inputs : Tensor
+        (1, C, H, W), the network's input.
+    features : sequence of Tensor
+        What :meth:`LSANet.encode` gave for it.
+    gates : {"live", "frozen"}
+        Whether the stages' gates follow the refinement.
+    """
+
+    def __init__(
+        self,
+        network: LSANet,
+        inputs: Tensor,
+        features: Sequence[Tensor],
+        gates: Literal["live", "frozen"] = "live",
+    ) -> None:
+        self._stages = {int(name): cast(DecoderStage, stage) for name, stage in network.decoder.stages.items()}
+        self._head = network.head
+        self._inputs = inputs
+        self._deepest = self._stages[5](features[4])
+        self._beside: dict[int, Tensor] = {}
+        self._above: dict[int, Tensor] = {}
+        for level in _LEVELS:
+            convolution, skip = self._stages[level].conv, features[level - 1]
+            of_skip, self._above[level] = _split(convolution.weight, skip.shape[1])
+            self._beside[level] = F.conv2d(skip, of_skip, convolution.bias, padding=1)
+        self._of_inputs, self._of_stage1 = _split(network.head.conv1.weight, inputs.shape[1])
+        self._gates: dict[int, Tensor] | None = None
+        self.boxes: list[Box] = []
+        self.want(np.ones(tuple(inputs.shape[-2:]), bool))
+        if gates == "frozen":
+            self._freeze(network)
+
+    def want(self, wanted: NDArray[np.bool_]) -> None:
+        """Choose the pixels of a mask (H, W) to be computed from now on: :attr:`boxes` will hold them."""
+        self.boxes = cover(wanted)
+        size = self._inputs.shape[-2:]
+        self._around = [box.grown(_HALO, size) for box in self.boxes]
+        first = self._head.conv1
+        self._given = [
+            F.conv2d(box.cut(self._inputs), self._of_inputs.to(self._inputs.dtype), first.bias, padding=1)
+            for box in self._around
+        ]
+        self._parts: dict[int, list[Box]] = {}
+        needed = [box.halved() for box in self._around]
+        for level in reversed(_LEVELS):
+            height, width = self._beside[level].shape[-2:]
+            whole = Box(0, height, 0, width)
+            if self._gates is None:
+                self._parts[level] = [whole]
+                continue
+            mask = np.zeros((height, width), bool)
+            for box in needed:
+                mask[box.top : box.bottom, box.left : box.right] = True
+            self._parts[level] = cover(mask)
+            needed = [box.grown(1, (height, width)).halved() for box in self._parts[level]]
+
+    def __call__(self, refinements: Refinements) -> list[Tensor]:
+        """Return the unclamped matte (1, 1, h, w) in each of :attr:`boxes`."""
+        x = self._deepest
+        for level in _LEVELS:
+            x = self._stage(level, x, *refinements[level + 1])
+        x = x.to(self._of_stage1.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            parts = _CutAll.apply(x, [around.halved() for around in self._around])
+            places = zip(parts, self.boxes, self._around, self._given, strict=True)
+            return [self._head_in(below, box, around, given) for below, box, around, given in places]
+
+    def _stage(self, level: int, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """Return a stage's gated map; with frozen gates, 0 where nobody wants it."""
+        parts = self._activations(level, x, scale, shift)
+        if self._gates is None:
+            return self._stages[level].gated(parts[0])
+        gated = [part * self._gates[level] for part in parts]
+        return cast(Tensor, _PasteAll.apply(self._beside[level].shape, self._parts[level], *gated))
+
+    def _activations(self, level: int, x: Tensor, scale: Tensor, shift: Tensor) -> list[Tensor]:
+        """Return a stage's parts before their gate, from the map of the stage before and its refinement tensors."""
+        beside, boxes = self._beside[level], self._parts[level]
+        size = beside.shape[-2:]
+        parts = []
+        for box, below in zip(boxes, _CutAll.apply(x, [box.grown(1, size).halved() for box in boxes]), strict=True):
+            around = box.grown(1, size)
+            lower = around.halved()
+            matrices = [
+                _bicubic(scale.shape[-1], length, x.device)[start:stop]
+                for length, (start, stop) in zip(x.shape[-2:], (lower[:2], lower[2:]), strict=True)
+            ]
+            refined = _spread(scale, *matrices).exp().to(x.dtype) * below + _spread(shift, *matrices).to(x.dtype)
+            doubled = F.interpolate(refined, scale_factor=2.0, mode="nearest")
+            start = Box(2 * lower.top, 2 * lower.bottom, 2 * lower.left, 2 * lower.right)
+            edges = (box.left == 0, box.right == size[1], box.top == 0, box.bottom == size[0])
+            padded = F.pad(around.within(start).cut(doubled), [int(edge) for edge in edges])
+            parts.append(torch.relu_(box.cut(beside) + F.conv2d(padded, self._above[level])))
+        return parts
+
+    def _head_in(self, below: Tensor, box: Box, around: Box, given: Tensor) -> Tensor:
+        doubled = F.interpolate(below, scale_factor=2.0, mode="bilinear", align_corners=False)
+        doubled = doubled[..., : given.shape[-2], : given.shape[-1]]
+        x = torch.relu_(given + F.conv2d(doubled, self._of_stage1, padding=1))
+        x = self._head.conv3(torch.relu_(self._head.conv2(x)))
+        return box.within(around).cut(x)
+
+    def _freeze(self, network: LSANet) -> None:
+        """Keep every stage's gate as it is without refinement."""
+        gates: dict[int, Tensor] = {}
+        x = self._deepest
+        for level in _LEVELS:
+            shape = network.refinement_shapes()[level + 1]
+            zeros = torch.zeros((1, *shape), device=x.device)
+            # Live so far, so that the stage is computed whole.
+            activations = self._activations(level, x, zeros, zeros)[0]
+            gates[level] = self._stages[level].gate(activations)
+            x = activations * gates[level]
+        self._gates = gates
+
+
+def _split(weight: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """Return a convolution's weights for its first input channels, and for the others."""
+    first, second = weight[:, :channels], weight[:, channels:]
+    return first.contiguous(memory_format=torch.channels_last), second.contiguous(memory_format=torch.channels_last)
+
+
+@lru_cache(maxsize=64)
+def _bicubic(cells: int, length: int, device: torch.device) -> Tensor:
+    """Return the matrix (length, cells) of bicubic interpolation along one axis (J of §4.3 is separable)."""
+    cell = torch.eye(cells, device=device)[None, None]
+    return F.interpolate(cell, (length, cells), mode="bicubic", align_corners=False)[0, 0]
+
+
+def _spread(grid: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return a grid (1, C, S, S) interpolated by matrices (h, S) and (w, S), channels-last (1, C, h, w)."""
+    cells = grid.shape[-1]
+    rows, columns = rows.to(grid.dtype), columns.to(grid.dtype)
+    along = torch.matmul(rows, grid[0].permute(1, 2, 0).reshape(cells, -1)).view(len(rows), cells, -1)
+    return torch.matmul(columns, along).permute(2, 0, 1)[None]
+
+
+def cover(wanted: NDArray[np.bool_], rows: int = 64, gap: int = 48) -> list[Box]:
+    """Return boxes that hold every pixel of a mask (H, W), and little else.
+
+    Parameters
+    ----------
+    wanted : ndarray
+        (H, W) bool.
+    rows : int
+        Height of a box; even.
+    gap : int
+        So many columns must be free between two boxes side by side.
+    """
+    height, width = wanted.shape
+    boxes = []
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        columns = np.flatnonzero(wanted[top:bottom].any(0))
+        breaks = np.flatnonzero(np.diff(columns) > gap) + 1
+        for run in np.split(columns, breaks) if columns.size else ():
+            first, last = int(run[0]), int(run[-1])
+            boxes.append(Box(top, bottom, first - first % 2, min(width, last + 2 - last % 2)))
+    return boxes

@@ -1,0 +1,132 @@
+"""Live correction: strokes are obeyed, many in a row end where a fresh start would, and undoing goes back exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import lsa_engine as lsa
+from lsa_engine.inference import matter as room
+from lsa_engine.network import build_network
+from lsa_engine.weights import save_weights
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    import torch
+
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    save_weights(path, build_network("lsanet-lite").state_dict(), {"size": "lsanet-lite", "name": "random"})
+    return path
+
+
+@pytest.fixture
+def refined(weights, scene):
+    with lsa.Matter(weights, device="cpu", dtype="float32") as matter:
+        matter.set_image(scene.image)
+        matter.set_trimap(scene.trimap)
+        matter.refine(lsa.Refinement(tolerance=0))
+        yield matter
+
+
+def edited(trimap, rng, places=1):
+    """A trimap with strokes of random value and place: discs of 2 pixels, never all of a layer."""
+    values = trimap.copy()
+    rows, columns = np.mgrid[: trimap.shape[0], : trimap.shape[1]]
+    for _ in range(places):
+        row, column = rng.integers(trimap.shape[0]), rng.integers(trimap.shape[1])
+        values[np.hypot(rows - row, columns - column) <= 2] = rng.choice([0, 128, 255])
+    return values
+
+
+def test_a_stroke_is_obeyed_around_it_too_and_lowers_the_cost(refined, scene):
+    unknown = np.argwhere(scene.trimap == 128)
+    row, column = unknown[len(unknown) // 2]
+    values = scene.trimap.copy()
+    values[row - 1 : row + 2, column - 1 : column + 2] = 255
+    before = refined.refine(lsa.Refinement(tolerance=0)).alpha
+    result = refined.correct(values, lsa.Refinement(tolerance=0))
+    assert (result.alpha[values == 255] == 1).all()
+    assert (result.alpha[values == 0] == 0).all()
+    assert result.report.cost_after < result.report.cost_before
+    assert result.report.method == "correction"
+    beside = (slice(row - 3, row + 4), slice(column - 3, column + 4))
+    assert result.alpha[beside].mean() > before[beside].mean()
+
+
+def test_the_image_is_not_encoded_again(refined, scene, monkeypatch):
+    monkeypatch.setattr(room, "network_input", lambda *_: pytest.fail("the image was encoded"))
+    refined.correct(edited(scene.trimap, np.random.default_rng(1)))
+
+
+def test_many_edits_in_a_row_end_where_a_fresh_start_would(refined, weights, scene):
+    rng = np.random.default_rng(3)
+    values = scene.trimap
+    for _ in range(40):
+        values = edited(values, rng)
+        result = refined.correct(values, lsa.Refinement(iterations=4, tolerance=0))
+    assert (result.alpha[values == 255] == 1).all()
+    assert (result.alpha[values == 0] == 0).all()
+    with lsa.Matter(weights, device="cpu", dtype="float32") as fresh:
+        fresh.set_image(scene.image)
+        fresh.set_trimap(scene.trimap)
+        fresh.refine(lsa.Refinement(iterations=1))
+        same = fresh.correct(values, lsa.Refinement(iterations=15, tolerance=0))
+    assert result.report.cost_after <= 1.1 * same.report.cost_after
+
+
+def test_undoing_goes_back_exactly_and_one_can_go_on_from_there(refined, scene):
+    rng = np.random.default_rng(4)
+    first = edited(scene.trimap, rng)
+    settings = lsa.Refinement(iterations=3, tolerance=0)
+    one = refined.correct(first, settings)
+    two = refined.correct(edited(first, rng), settings)
+    assert not np.array_equal(one.alpha, two.alpha)
+    back = refined.undo()
+    np.testing.assert_array_equal(back.alpha, one.alpha)
+    assert back.report.cost_after == one.report.cost_after
+    again = refined.correct(edited(first, np.random.default_rng(5)), settings)
+    assert np.isfinite(again.alpha).all()
+    refined.undo()
+    refined.undo()
+    with pytest.raises(lsa.InputError, match="none left to undo"):
+        refined.undo()
+
+
+def test_recoding_is_a_refinement_with_the_edited_trimap(refined, weights, scene):
+    values = edited(scene.trimap, np.random.default_rng(6), places=3)
+    refined.correct(values)
+    expected = lsa.matte(
+        scene.image, values, weights=weights, device="cpu", dtype="float32", refinement=lsa.Refinement()
+    )
+    np.testing.assert_allclose(refined.recode().alpha, expected.alpha, atol=1e-4)
+
+
+def test_a_cancelled_correction_leaves_the_one_before_it(refined, scene):
+    rng = np.random.default_rng(7)
+    first = edited(scene.trimap, rng)
+    one = refined.correct(first, lsa.Refinement(iterations=3, tolerance=0))
+    token = lsa.CancelToken()
+    with pytest.raises(lsa.Cancelled):
+        refined.correct(edited(first, rng), progress=lambda step: step.done > 1 and token.cancel(), cancel=token)
+    two = refined.correct(first, lsa.Refinement(iterations=1))
+    np.testing.assert_allclose(two.alpha, one.alpha, atol=1e-5)
+
+
+def test_what_cannot_be_corrected_is_told(weights, scene):
+    with lsa.Matter(weights, device="cpu") as matter:
+        matter.set_image(scene.image)
+        matter.set_trimap(scene.trimap)
+        with pytest.raises(lsa.InputError, match="refine"):
+            matter.correct(scene.trimap)
+        matter.refine(lsa.Refinement(iterations=1))
+        with pytest.raises(lsa.InputError, match="same size"):
+            matter.correct(scene.trimap[1:])
+        with pytest.raises(lsa.InputError, match="expected 'fast'"):
+            matter.correct(scene.trimap, lsa.Refinement("paper"))
+        with pytest.raises(lsa.TrimapError):
+            matter.correct(np.where(scene.trimap == 0, 128, scene.trimap))
+        matter.set_image(scene.image)
+        with pytest.raises(lsa.InputError, match="refine"):
+            matter.correct(scene.trimap)
