@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from lsa_engine.cli import demo, evaluate, foreground, info, matte, measure, train, weights
+from lsa_engine.cli import demo, evaluate, export, foreground, info, matte, measure, train, weights
 from lsa_engine.cli.status import DONE, STOPPED, UNUSABLE
 from lsa_engine.errors import LsaError
 
@@ -19,6 +19,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "train": train,
     "import-weights": weights,
+    "export": export,
     "info": info,
     "demo": demo,
 }
