@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 from lsa_engine.errors import DataError, InputError
 from lsa_engine.evaluation.metrics import Scores, evaluate
 from lsa_engine.image_io import read_alpha, read_image, read_trimap
+from lsa_engine.image_io.folders import PICTURE_SUFFIXES, enumerated, list_pictures
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.trimap import Trimap
 
-_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp"})
 _TRIMAP_FOLDER = re.compile(r"trimap\d*")
-_LISTED = 8
 
 Predict = Callable[[NDArray[Any], Trimap], Any]
 """A method: takes an image as stored (H, W), (H, W, 3) or (H, W, 4) and a trimap, returns alpha (H, W)."""
@@ -121,7 +120,7 @@ def find_cases(folder: str | PathLike[str]) -> list[Case]:
     if problems:
         raise DataError(
             f"The data set {root} is incomplete: looked for {', '.join(f'{name}/' for name in names)} with one file "
-            f"a name in each ({', '.join(sorted(_SUFFIXES))}), and did not find {_listing(problems)}: "
+            f"a name in each ({', '.join(sorted(PICTURE_SUFFIXES))}), and did not find {enumerated(problems)}: "
             "add or remove files until all folders match."
         )
     return [
@@ -260,7 +259,7 @@ def _find_predictions(cases: Sequence[Case], root: Path) -> dict[Case, Path]:
     if problems:
         raise DataError(
             f"The folder of mattes {root} does not cover the {len(cases)} cases: looked for one file a case "
-            f"({', '.join(sorted(_SUFFIXES))}), and did not find {_listing(problems)}: "
+            f"({', '.join(sorted(PICTURE_SUFFIXES))}), and did not find {enumerated(problems)}: "
             "make the missing mattes or score fewer cases."
         )
     return found
@@ -273,20 +272,13 @@ def _files_by_stem(folder: Path, problems: list[str], label: str | None = None) 
         problems.append(f"the folder {label}")
         return {}
     files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in _SUFFIXES or not path.is_file():
-            continue
+    for path in list_pictures(folder):
         if path.stem in files:
             problems.append(f"a single {label}{path.stem}.* (there are {files[path.stem].name} and {path.name})")
         files[path.stem] = path
     if not files:
         problems.append(f"any image in {label or folder}")
     return files
-
-
-def _listing(problems: list[str]) -> str:
-    more = len(problems) - _LISTED
-    return ", ".join(problems[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-import re
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -22,20 +17,20 @@ from numpy.typing import NDArray
 from lsa_engine.arrays import as_alpha
 from lsa_engine.bands import usable_cores
 from lsa_engine.compositing import cutout
-from lsa_engine.errors import Cancelled, DataError, FileError, LsaError
+from lsa_engine.errors import Cancelled, DataError, LsaError
 from lsa_engine.foreground.energy import energy
 from lsa_engine.foreground.refinement import ForegroundReport, RefinementMethod, refine_foreground
 from lsa_engine.image_io import read_alpha, read_image, write_image, write_rgba
+from lsa_engine.image_io.atomic import remove_left_overs
+from lsa_engine.image_io.folders import enumerated, fingerprint, make_folder, pictures_by_stem, refuse_foreign_files
+from lsa_engine.image_io.record import Record
 from lsa_engine.image_io.writing import Bits
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 
 RECORD = "refined.csv"
 """Name of the table in the output folder: one line for each file, written just before the file itself."""
 
-_READABLE = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp"})
 _KEPT_FORMATS = frozenset({".png", ".tif", ".tiff"})
-_LEFT_OVER = re.compile(r"\.[0-9a-f]{16}\.part\.\w+")
-_LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -130,18 +125,15 @@ def find_pairs(foregrounds: str | PathLike[str], alphas: str | PathLike[str] | N
     DataError
         If a folder is missing or holds no picture, two files share a name, or a foreground has no alpha.
     """
-    colours = _pictures(Path(foregrounds))
+    colours = pictures_by_stem(Path(foregrounds))
     if alphas is None:
         return [ForegroundPair(path, None) for path in colours.values()]
-    opacities = _pictures(Path(alphas))
+    opacities = pictures_by_stem(Path(alphas))
     missing = [name for name in colours if name not in opacities]
     if missing:
-        listed = ", ".join(missing[:_LISTED]) + (
-            f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
-        )
         raise DataError(
             f"{len(missing)} of {len(colours)} foregrounds in {foregrounds} have no alpha of the same name in {alphas} "
-            f"({listed}): add the files, or take the foregrounds out."
+            f"({enumerated(missing)}): add the files, or take the foregrounds out."
         )
     return [ForegroundPair(path, opacities[name]) for name, path in colours.items()]
 
@@ -189,21 +181,17 @@ def refine_files(
     """
     folder = Path(output)
     settings = f"{method} kappa={kappa:g}" + (f" tolerance={tolerance:g}" if method == "multigrid" else "")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(
-            f"The folder {folder} cannot be made ({error.strerror}): choose one that can be written to."
-        ) from error
-    record = _Record(folder / RECORD)
-    _refuse_foreign_files(pairs, folder, record)
-    for left_over in folder.iterdir():
-        if _LEFT_OVER.fullmatch(left_over.name):
-            left_over.unlink()  # of a run that was killed while it wrote
+    names = [pair.output_name for pair in pairs]
+    _refuse_shared_names(names)
+    make_folder(folder)
+    record = Record(folder / RECORD, RefinedFile)
+    refuse_foreign_files(folder, names, record.lines, "a refinement")
+    remove_left_overs(folder)
     kept, waiting = [], []
     for pair in pairs:
         done = record.lines.get(pair.output_name)
-        if done is not None and (done.settings, done.source) == (settings, _fingerprint(pair)):
+        same = done is not None and (done.settings, done.source) == (settings, _fingerprint(pair))
+        if done is not None and same and (folder / done.name).exists():
             kept.append(done)
         else:
             waiting.append(pair)
@@ -217,7 +205,7 @@ def refine_files(
 
     refined: list[RefinedFile] = []
     failed: list[tuple[str, str]] = []
-    with ThreadPoolExecutor(max(1, min(workers or usable_cores(), len(waiting)))) as pool:
+    with record, ThreadPoolExecutor(max(1, min(workers or usable_cores(), len(waiting)))) as pool:
         try:
             pending = {pool.submit(refine, pair): pair for pair in waiting}
             for future in as_completed(pending):
@@ -240,7 +228,7 @@ def refine_files(
 def _refine_file(
     pair: ForegroundPair,
     folder: Path,
-    record: _Record,
+    record: Record[RefinedFile],
     settings: str,
     kappa: float,
     method: RefinementMethod,
@@ -307,93 +295,12 @@ def write_refined(path: Path, refined: NDArray[Any], alpha: NDArray[np.float32] 
         write_rgba(path, cutout(colours, alpha), bits=bits)
 
 
-class _Record:
-    """The table of what was made: read at the start, then only added to."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lines: dict[str, RefinedFile] = {}
-        self._lock = threading.Lock()
-        if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                for row in csv.DictReader(file):
-                    line = _parse(row)
-                    if line is not None and (path.parent / line.name).exists():
-                        self.lines[line.name] = line
-            if not path.read_bytes().endswith(b"\n"):
-                with path.open("a", encoding="utf-8") as file:
-                    file.write("\n")  # a line that was cut off ends here
-
-    def add(self, line: RefinedFile) -> None:
-        """Append a line and see it safely on the disk."""
-        with self._lock:
-            text = io.StringIO()
-            writer = csv.DictWriter(text, [field.name for field in fields(RefinedFile)], lineterminator="\n")
-            if not self.path.exists():
-                writer.writeheader()
-            writer.writerow(asdict(line))
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(text.getvalue())
-                file.flush()
-                os.fsync(file.fileno())
-
-
-def _parse(row: dict[str, str]) -> RefinedFile | None:
-    """Return a line of the table; None for one that was cut off or altered."""
-    try:
-        return RefinedFile(
-            name=row["name"],
-            height=int(row["height"]),
-            width=int(row["width"]),
-            cost_before=float(row["cost_before"]),
-            cost_after=float(row["cost_after"]),
-            relative_gap=float(row["relative_gap"]) if row["relative_gap"] else None,
-            seconds=float(row["seconds"]),
-            settings=row["settings"],
-            source=row["source"],
-        )
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
 def _fingerprint(pair: ForegroundPair) -> str:
     """Return what tells whether the sources have changed."""
-    try:
-        states = [path.stat() for path in (pair.foreground, pair.alpha) if path is not None]
-    except OSError as error:
-        raise FileError(f"{error.filename} cannot be read ({error.strerror}): check the path.") from error
-    return " ".join(f"{state.st_size}@{state.st_mtime_ns}" for state in states)
+    return fingerprint(path for path in (pair.foreground, pair.alpha) if path is not None)
 
 
-def _refuse_foreign_files(pairs: Sequence[ForegroundPair], folder: Path, record: _Record) -> None:
-    names = [pair.output_name for pair in pairs]
+def _refuse_shared_names(names: Sequence[str]) -> None:
     twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
-        raise DataError(
-            f"{len(twice)} refined files would share a name ({', '.join(twice[:_LISTED])}): rename sources."
-        )
-    foreign = [name for name in names if (folder / name).exists() and name not in record.lines]
-    if foreign:
-        listed = ", ".join(foreign[:_LISTED])
-        raise FileError(
-            f"{folder} already holds {len(foreign)} files that a refinement did not put there ({listed}), and they "
-            "would be lost: choose another folder."
-        )
-
-
-def _pictures(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder, but a folder of pictures is expected: check the path.")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in _READABLE or path.name.startswith("."):
-            continue
-        if path.stem in found:
-            raise DataError(
-                f"{folder} holds two pictures named {path.stem} ({found[path.stem].name}, {path.name}), but one of a "
-                "name is expected: take one out."
-            )
-        found[path.stem] = path
-    if not found:
-        raise DataError(f"{folder} holds no picture ({', '.join(sorted(_READABLE))}): check the path.")
-    return found
+        raise DataError(f"{len(twice)} refined files would share a name ({enumerated(twice)}): rename sources.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from lsa_engine.errors import FileError
 
 _NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.part\.\w+")
 
 
 @contextlib.contextmanager
@@ -54,6 +56,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
         raise
     _flush_folder(target.parent)
+
+
+def remove_left_overs(folder: Path) -> None:
+    """Remove the temporary files that a process left in a folder when it was killed while it wrote."""
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _refuse_unusable(target: Path) -> None:
