@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from lsa_engine.errors import DataError, InputError
 from lsa_engine.evaluation.metrics import Scores, evaluate
 from lsa_engine.image_io import read_alpha, read_image, read_trimap
-from lsa_engine.image_io.folders import PICTURE_SUFFIXES, enumerated, list_pictures
+from lsa_engine.image_io.folders import PICTURE_SUFFIXES, enumerated, pictures_in
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.trimap import Trimap
 
@@ -272,7 +272,7 @@ def _files_by_stem(folder: Path, problems: list[str], label: str | None = None) 
         problems.append(f"the folder {label}")
         return {}
     files: dict[str, Path] = {}
-    for path in list_pictures(folder):
+    for path in pictures_in(folder):
         if path.stem in files:
             problems.append(f"a single {label}{path.stem}.* (there are {files[path.stem].name} and {path.name})")
         files[path.stem] = path

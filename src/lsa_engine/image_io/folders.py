@@ -14,7 +14,7 @@ PICTURE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", 
 _LISTED = 8
 
 
-def list_pictures(folder: Path) -> list[Path]:
+def pictures_in(folder: Path) -> list[Path]:
     """Return the pictures of a folder by name, without hidden files."""
     return sorted(
         path
@@ -36,7 +36,7 @@ def pictures_by_stem(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder, but a folder of pictures is expected: check the path.")
     found: dict[str, Path] = {}
-    for path in list_pictures(folder):
+    for path in pictures_in(folder):
         stem = unicodedata.normalize("NFC", path.stem)
         if stem in found:
             raise DataError(

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from lsa_engine.errors import DataError
 from lsa_engine.image_io import as_alpha, as_float_image, read_image
+from lsa_engine.image_io.folders import PICTURE_SUFFIXES, pictures_in
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.network import SIZES
 from lsa_engine.training.composites import PLAIN, ProceduralComposites, Style
@@ -32,7 +33,6 @@ class Batch(NamedTuple):
     trimaps: Tensor
 
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 _SKIMAGE_PHOTOS = (
     "astronaut",
     "cat",
@@ -93,10 +93,10 @@ def list_pictures(folder: Path) -> list[Path]:
             f"Got data folder {folder}, which does not exist, expected a folder of pictures; "
             "name the folder that holds it with --data."
         )
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    paths = pictures_in(folder)
     if not paths:
         raise DataError(
-            f"Got data folder {folder} without pictures, expected {', '.join(sorted(_SUFFIXES))} files; fill it."
+            f"Got data folder {folder} without pictures, expected {', '.join(sorted(PICTURE_SUFFIXES))} files; fill it."
         )
     return paths
 
@@ -105,7 +105,9 @@ def _skimage_photos() -> list[Bytes]:
     from skimage import data
 
     folder = Path(data.__file__).parent
-    found = [path for name in _SKIMAGE_PHOTOS for path in sorted(folder.glob(f"{name}.*")) if path.suffix in _SUFFIXES]
+    found = [
+        path for name in _SKIMAGE_PHOTOS for path in sorted(folder.glob(f"{name}.*")) if path.suffix in PICTURE_SUFFIXES
+    ]
     photos = [read_image(path) for path in found]
     return [np.ascontiguousarray(photo[..., :3]) for photo in photos if photo.ndim == 3]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from lsa_engine.errors import FileError
-from lsa_engine.image_io.folders import list_pictures, pictures_by_stem, refuse_foreign_files
+from lsa_engine.image_io.folders import pictures_by_stem, pictures_in, refuse_foreign_files
 
 
 def test_pictures_are_files_with_a_pictures_suffix_that_are_not_hidden(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpeg", ".c.png", "d.txt", "e"):
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in list_pictures(tmp_path)] == ["a.jpeg", "b.PNG"]
+    assert [path.name for path in pictures_in(tmp_path)] == ["a.jpeg", "b.PNG"]
 
 
 def test_accents_stored_in_two_ways_are_one_name(tmp_path: Path) -> None:
