@@ -28,7 +28,7 @@ from lsa_engine.image_io.writing import Bits
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 
 RECORD = "refined.csv"
-"""Name of the table in the output folder: one line for each file, written just before the file itself."""
+"""Name of the table in the output folder: one line for each file."""
 
 _KEPT_FORMATS = frozenset({".png", ".tif", ".tiff"})
 
@@ -260,8 +260,14 @@ def _refine_file(
         settings=settings,
         source=_fingerprint(pair),
     )
-    record.add(line)
-    write_refined(folder / pair.output_name, refined, None if pair.alpha is not None else alpha)
+    # The line of a new file comes before it, so that it is known for ours; that of one made anew comes after it, so that
+    # an older file does not pass for the newer one when this is stopped in between.
+    anew = line.name in record.lines
+    if not anew:
+        record.add(line)
+    write_refined(folder / line.name, refined, None if pair.alpha is not None else alpha)
+    if anew:
+        record.add(line)
     return line
 
 

@@ -82,6 +82,22 @@ def test_a_second_call_keeps_what_is_done_and_redoes_what_has_changed(tmp_path: 
     assert len(other.refined) == 4
 
 
+def test_a_file_that_could_not_be_made_anew_is_not_kept_for_the_new_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, out = find_pairs(*make_pairs(tmp_path, 2)), tmp_path / "out"
+    refine_files(pairs, out)
+
+    def full(*_: object) -> None:
+        raise FileError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lsa_engine.foreground.folders.write_refined", full)
+        assert len(refine_files(pairs, out, kappa=2.0).failed) == 2
+    assert len(refine_files(pairs, out, kappa=2.0).refined) == 2
+    assert len(refine_files(pairs, out, kappa=2.0).kept) == 2
+
+
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     colours, alphas = make_pairs(tmp_path, 3)
     (colours / "001.png").write_bytes(b"no picture")
