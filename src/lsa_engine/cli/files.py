@@ -6,12 +6,8 @@ import argparse
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from lsa_engine.errors import FileError, InputError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from lsa_engine.errors import FileError
 
 PICTURES = (".png", ".tif", ".tiff")
 
@@ -59,26 +55,3 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="use the colours of an image that has an alpha channel, not the alpha",
     )
-
-
-def read_colours(path: Path, options: argparse.Namespace) -> NDArray[Any]:
-    """Return the colours of an image file as the options of :func:`add_image_options` say, float32 (H, W, 3) in [0, 1].
-
-    Raises
-    ------
-    FileError
-        If the file cannot be read.
-    InputError
-        If its pixels cannot be used.
-    """
-    from lsa_engine.image_io import as_float_image, read_image
-
-    pixels = read_image(path)
-    if pixels.ndim == 3 and pixels.shape[2] == 4:
-        if not options.ignore_alpha:
-            raise InputError(
-                f"{path} has an alpha channel, but gray or RGB is expected: "
-                "add --ignore-alpha to use its colours as they are."
-            )
-        pixels = pixels[..., :3]
-    return as_float_image(pixels, data_range=options.data_range, name=f"image {path}")

@@ -1,6 +1,10 @@
 """Matte an image: find the opacity of every pixel that its trimap leaves unknown.
 
 lsa matte photo.png trimap.png -o alpha.png --cutout cutout.png
+lsa matte IMAGES TRIMAPS -o MATTES --cutout CUTOUTS
+
+A folder's files are matched by name; a folder that was begun is finished, and what is done is kept. MATTES/mattes.csv
+holds one line for each image.
 """
 
 from __future__ import annotations
@@ -8,38 +12,67 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lsa_engine.cli.files import PICTURES, add_image_options, check_outputs, read_colours
+from lsa_engine.cli.files import PICTURES, add_image_options, check_outputs
 from lsa_engine.cli.options import add_method_options, add_model_options, refinement
 from lsa_engine.cli.progress_bar import ProgressBar
-from lsa_engine.cli.status import DONE
+from lsa_engine.cli.status import DONE, UNUSABLE
+
+if TYPE_CHECKING:
+    from lsa_engine.inference.folders import MattedFile
+
+_TABLES = (".csv", ".json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``lsa matte``."""
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="photograph: 8 or 16 bits, or float; gray or RGB")
     parser.add_argument(
-        "trimap", type=Path, metavar="TRIMAP", help="0 background, 128 unknown, 255 foreground; same size as IMAGE"
+        "image", type=Path, metavar="IMAGE", help="photograph: 8 or 16 bits, or float; gray or RGB; or a folder of them"
+    )
+    parser.add_argument(
+        "trimap",
+        type=Path,
+        metavar="TRIMAP",
+        help="0 background, 128 unknown, 255 foreground; same size as IMAGE; or a folder",
     )
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         required=True,
-        metavar="FILE",
-        help="alpha: .png, or .tif for float32 without rounding",
+        metavar="OUT",
+        help="alpha: .png, or .tif for float32 without rounding; or a folder",
     )
-    parser.add_argument("--cutout", type=Path, metavar="FILE", help="also write the cut-out, RGBA with straight colour")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="also write what was done, as .json")
+    parser.add_argument(
+        "--cutout", type=Path, metavar="OUT", help="also write the cut-out, RGBA with straight colour; or a folder"
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="OUT",
+        help="also write what was done, as .json; of folders one file each into a folder, or one .csv or .json for all",
+    )
     parser.add_argument("--bits", type=int, default=16, choices=(8, 16), help="bits a channel in PNG files (16)")
+    parser.add_argument("--format", choices=("png", "tif"), help="of the files in folders (png)")
     add_image_options(parser)
     add_model_options(parser)
     add_method_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Matte one image and write what was asked for."""
+    """Matte one image, or those of a folder, and write what was asked for."""
+    if options.image.is_dir() != options.trimap.is_dir():
+        folder, other = (options.image, options.trimap) if options.image.is_dir() else (options.trimap, options.image)
+        options.fail(f"{folder} is a folder and {other} is not: give two files, or two folders")
+    return _run_folder(options) if options.image.is_dir() else _run_file(options)
+
+
+def _run_file(options: argparse.Namespace) -> int:
+    if options.format is not None:
+        options.fail("--format is for folders: the ending of a file's name says its format")
     outputs: dict[Path, tuple[str, ...]] = {options.output: PICTURES}
     for path, suffixes in ((options.cutout, PICTURES), (options.report, (".json",))):
         if path in outputs:
@@ -49,12 +82,11 @@ def run(options: argparse.Namespace) -> int:
     check_outputs(outputs, (options.image, options.trimap))
     method = refinement(options)
 
-    from lsa_engine.compositing import cutout
-    from lsa_engine.foreground import estimate_foreground
-    from lsa_engine.image_io import atomic_path, read_trimap, write_alpha, write_rgba
+    from lsa_engine.image_io import read_colours, read_trimap
+    from lsa_engine.inference.files import ResultFiles, cut_out, write_result
     from lsa_engine.inference.matter import matte
 
-    image = read_colours(options.image, options)
+    image = read_colours(options.image, data_range=options.data_range, ignore_alpha=options.ignore_alpha)
     trimap = read_trimap(options.trimap)
     with ProgressBar() as progress:
         result = matte(
@@ -69,22 +101,72 @@ def run(options: argparse.Namespace) -> int:
             progress=progress,
         )
         # All computing comes before the first file, so that Ctrl-C leaves either nothing or everything.
-        rgba = None
-        if options.cutout is not None:
-            foreground, _ = estimate_foreground(image, result.alpha, progress=progress)
-            rgba = cutout(foreground, result.alpha)
+        rgba = cut_out(image, result.alpha, progress=progress) if options.cutout is not None else None
 
+    write_result(ResultFiles(options.output, options.cutout, options.report), result, rgba, bits=options.bits)
     report = result.report
-    write_alpha(options.output, result.alpha, bits=options.bits, metadata=report.to_dict())
-    if rgba is not None:
-        write_rgba(options.cutout, rgba, bits=options.bits)
-    if options.report is not None:
-        with atomic_path(options.report) as temporary:
-            text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
-            Path(temporary).write_text(text + "\n", encoding="utf-8")
-
     for note in report.notes:
         print(f"lsa: {note}", file=sys.stderr)
     how = f"{report.weights or report.method} on {report.device}, {report.dtype}, {report.seconds:.1f} s"
     print(f"Wrote {', '.join(map(str, outputs))} ({how}).")
     return DONE
+
+
+def _run_folder(options: argparse.Namespace) -> int:
+    for option, path in (("-o", options.output), ("--cutout", options.cutout)):
+        if path is not None and path.suffix.lower() in PICTURES and not path.is_dir():
+            options.fail(f"{option} {path} names a file, but {options.image} is a folder: name a folder")
+    table = options.report if options.report is not None and options.report.suffix.lower() in _TABLES else None
+    if table is not None:
+        check_outputs({table: _TABLES})
+    method = refinement(options)
+
+    from lsa_engine.image_io.record import write_csv
+    from lsa_engine.inference.folders import RECORD, MattedFile, find_pairs, matte_files
+
+    pairs = find_pairs(options.image, options.trimap)
+    with ProgressBar() as progress:
+        files = matte_files(
+            pairs,
+            options.output,
+            suffix=f".{options.format or 'png'}",
+            bits=options.bits,
+            cutouts=options.cutout,
+            reports=options.report if table is None else None,
+            method=options.method,
+            weights=options.weights,
+            refinement=method,
+            tta=options.tta,
+            device=options.device,
+            dtype=options.dtype,
+            data_range=options.data_range,
+            ignore_alpha=options.ignore_alpha,
+            each=lambda file: _print_summary(file, progress),
+            progress=progress,
+        )
+    if table is not None and table.suffix.lower() == ".csv":
+        write_csv(table, files, MattedFile)
+    elif table is not None:
+        _write_json(table, files)
+    failed, kept = sum(file.failed for file in files), sum(file.kept for file in files)
+    done = f"{len(files) - failed - kept} matted, {kept} kept from before, {failed} failed"
+    print(f"{options.output}: {done}; one line each in {RECORD}.")
+    return UNUSABLE if failed else DONE
+
+
+def _print_summary(file: MattedFile, progress: ProgressBar) -> None:
+    if file.failed:
+        progress.print(f"lsa: {file.image} was not matted: {file.status}", sys.stderr)
+        return
+    size = f"{file.width} × {file.height}, {file.unknown} pixels unknown"
+    progress.print(f"{file.image}: {file.status}, {size}, {file.seconds or 0:.1f} s")
+    if file.notes:
+        progress.print(f"lsa: {file.image}: {file.notes}", sys.stderr)
+
+
+def _write_json(path: Path, files: list[MattedFile]) -> None:
+    from lsa_engine.image_io import atomic_path
+
+    with atomic_path(path) as temporary:
+        text = json.dumps([asdict(file) for file in files], indent=2, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")

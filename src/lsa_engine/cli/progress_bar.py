@@ -35,6 +35,7 @@ class ProgressBar:
         self._stream = sys.stderr if stream is None else stream
         self._delay = delay
         self._lock = threading.Lock()
+        self._drawing = threading.Lock()
         self._latest: Progress | None = None
         self._bar: tqdm | None = None
         self._left = threading.Event()
@@ -59,6 +60,15 @@ class ProgressBar:
         with self._lock:
             self._latest = progress
 
+    def print(self, line: str, stream: IO[str] | None = None) -> None:
+        """Print a line, on standard output by default, above the bar."""
+        with self._drawing:
+            if self._bar is not None:
+                self._bar.clear()
+            print(line, file=stream, flush=self._bar is not None)
+            if self._bar is not None:
+                self._bar.refresh()
+
     def _keep_drawing(self) -> None:
         # The first second passes without a bar: most operations are over by then.
         pause = self._delay
@@ -67,7 +77,8 @@ class ProgressBar:
             with self._lock:
                 latest = self._latest
             if latest is not None:
-                self._draw(latest)
+                with self._drawing:
+                    self._draw(latest)
 
     def _draw(self, latest: Progress) -> None:
         from tqdm import tqdm

@@ -260,8 +260,8 @@ def _refine_file(
         settings=settings,
         source=_fingerprint(pair),
     )
-    # The line of a new file comes before it, so that it is known for ours; that of one made anew comes after it, so that
-    # an older file does not pass for the newer one when this is stopped in between.
+    # The line of a new file comes before it, so that it is known for ours; that of one made anew comes after it, so
+    # that an older file does not pass for the newer one when this is stopped in between.
     anew = line.name in record.lines
     if not anew:
         record.add(line)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from tifffile import TiffFileError
 
-from lsa_engine.arrays import as_alpha
+from lsa_engine.arrays import as_alpha, as_float_image
 from lsa_engine.compositing import unpremultiply
 from lsa_engine.errors import FileError, InputError, TrimapError
 from lsa_engine.image_io import png, tiff
@@ -80,6 +80,43 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
     except _DECODER_ERRORS as error:
         raise _unreadable(path, head, error) from error
     return _upright(_standard_channels(pixels, premultiplied, path), orientation)
+
+
+def read_colours(
+    path: str | os.PathLike[str], *, data_range: tuple[float, float] | None = None, ignore_alpha: bool = False
+) -> NDArray[np.float32]:
+    """Read the colours of a photograph.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A file that :func:`read_image` reads.
+    data_range : (float, float), optional
+        Values that mean black and white, for float images outside [0, 1].
+    ignore_alpha : bool
+        Use the colours of an image that has an alpha channel, not the alpha.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (H, W, 3) in [0, 1].
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read.
+    InputError
+        If it has an alpha channel that is not to be ignored, or its values do not fit the range.
+    """
+    pixels = read_image(path)
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        if not ignore_alpha:
+            raise InputError(
+                f"{os.fspath(path)} has an alpha channel, but gray or RGB is expected: "
+                "add --ignore-alpha (in Python ignore_alpha=True) to use its colours as they are."
+            )
+        pixels = pixels[..., :3]
+    return as_float_image(pixels, data_range=data_range, name=f"image {os.fspath(path)}")
 
 
 def read_trimap(path: str | os.PathLike[str]) -> Trimap:

@@ -31,7 +31,7 @@ LineT = TypeVar("LineT", bound=Line)
 
 
 class Record(Generic[LineT]):
-    """A table in a file: read at the start, then only added to, and at the end brought to one line a name.
+    """A table in a file: read at the start, then only added to, and at the end brought to one line a name, in order.
 
     What is added is on the disk before :meth:`add` returns. A line that was cut off when a run was killed is dropped,
     of several lines of one name the last counts. Threads may share one.
@@ -59,11 +59,13 @@ class Record(Generic[LineT]):
         self.lines: dict[str, LineT] = {}
         self._kind = kind
         self._lock = threading.Lock()
-        self._is_tidy = True
+        self._written: list[str] = []
         self._begun = False
         if path.exists():
-            self._read()
-            self.tidy()
+            if self._read():
+                self.tidy()
+            else:
+                self._rewrite()
 
     def add(self, line: LineT) -> None:
         """Append a line and see it safely on the disk.
@@ -86,11 +88,11 @@ class Record(Generic[LineT]):
                     "check the disk and the folder."
                 ) from error
             self._begun = True
-            self._is_tidy = self._is_tidy and line.name not in self.lines
+            self._written.append(line.name)
             self.lines[line.name] = line
 
     def tidy(self) -> None:
-        """Write the table anew with one line a name, if it has others.
+        """Write the table anew with one line a name, by name, if it is not so.
 
         Raises
         ------
@@ -98,9 +100,14 @@ class Record(Generic[LineT]):
             If the file cannot be written; it is then left as it was.
         """
         with self._lock:
-            if not self._is_tidy:
-                write_csv(self.path, self.lines.values(), self._kind)
-                self._is_tidy = True
+            if self._written != sorted(self.lines):
+                self._rewrite()
+
+    def _rewrite(self) -> None:
+        self.lines = {name: self.lines[name] for name in sorted(self.lines)}
+        write_csv(self.path, self.lines.values(), self._kind)
+        self._written = list(self.lines)
+        self._begun = True
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +117,8 @@ class Record(Generic[LineT]):
     ) -> None:
         self.tidy()
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Take the lines that are there; return whether there is nothing else."""
         try:
             with self.path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
                 text = file.read()
@@ -129,8 +137,9 @@ class Record(Generic[LineT]):
             line = _parsed(row, self._kind)
             if line is not None:
                 self.lines[line.name] = line
-        self._is_tidy = len(whole) == len(text) and len(rows) == len(self.lines)
-        self._begun = bool(ended) or not self._is_tidy
+                self._written.append(line.name)
+        self._begun = bool(ended)
+        return len(whole) == len(text) and len(rows) == len(self._written)
 
 
 def to_csv(lines: Iterable[LineT], kind: type[LineT], *, header: bool = True) -> str:

@@ -20,6 +20,25 @@ Bits = Literal[8, 16]
 _PNG, _TIFF = (".png",), (".tif", ".tiff")
 
 
+def check_format(path: str | os.PathLike[str], bits: int) -> None:
+    """Refuse what the functions below could not write, before there is anything to write.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Must end in .png, .tif or .tiff.
+    bits : int
+        Must be 8 or 16.
+
+    Raises
+    ------
+    FileError, InputError
+        If one of them is another.
+    """
+    _checked_suffix(path)
+    _checked_bits(bits)
+
+
 def write_alpha(
     path: str | os.PathLike[str],
     alpha: Any,

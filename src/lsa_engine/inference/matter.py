@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -466,7 +467,7 @@ def matte(
     trimap: Any,
     *,
     method: str = "network",
-    weights: str | Path = "lsa-lite",
+    weights: str | Path | Matter = "lsa-lite",
     refinement: Refinement | None = None,
     tta: int = 0,
     device: str = "auto",
@@ -487,7 +488,7 @@ def matte(
         "network", or a classical method to compare with: "closed-form", "knn", "lbdm", "lkm", "random-walk" or
         "shared" (:data:`~lsa_engine.inference.classical.CLASSICAL_METHODS`), which takes none of the next five.
     weights, device, dtype
-        As in :class:`Matter`.
+        As in :class:`Matter`; or, as `weights`, a Matter that is there already, to use for many images and keep open.
     refinement : Refinement, optional
         Refine the matte by backpropagation (§4.3); None leaves it as the network gives it.
     tta : {0, 8, 24}
@@ -518,7 +519,8 @@ def matte(
                 "drop them."
             )
         return classical_matte(image, trimap, method, data_range=data_range, progress=progress, cancel=cancel)
-    with Matter(weights, device=device, dtype=dtype) as matter:
+    own = nullcontext(weights) if isinstance(weights, Matter) else Matter(weights, device=device, dtype=dtype)
+    with own as matter:
         matter.set_image(image, data_range=data_range)
         matter.set_trimap(trimap)
         if refinement is not None:

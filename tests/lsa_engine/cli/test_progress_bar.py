@@ -44,6 +44,19 @@ def test_a_second_operation_starts_the_bar_anew() -> None:
     assert "estimating colours:  50%" in drawn
 
 
+def test_a_line_is_printed_above_the_bar() -> None:
+    terminal = Terminal()
+    with ProgressBar(terminal, delay=0.05) as progress:
+        progress(Progress("matting", 1, 2, 1.0))
+        time.sleep(0.4)
+        before = len(terminal.getvalue())
+        progress.print("a.png: done", terminal)
+        printed = terminal.getvalue()[before:]
+    wiped, _, after = printed.partition("a.png: done\n")
+    assert wiped.startswith("\r ") and wiped.endswith("\r"), "the bar is wiped before"
+    assert "matting:  50%" in after, "and drawn again below"
+
+
 def test_nothing_is_drawn_where_the_stream_is_not_a_terminal() -> None:
     stream = io.StringIO()
     with ProgressBar(stream, delay=0.0) as progress:
