@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lsa_engine.errors import InputError
-from napari_lsa_matting.layers import Index, labels_plane, plane_grid, plane_index, same_place
+from napari_lsa_matting.layers import Index, labels_plane, plane_index, same_place, spatial_shape, volume_index
 from napari_lsa_matting.trimap_layer import Finding, examine
 
 if TYPE_CHECKING:
@@ -41,16 +41,18 @@ def missing(text: str) -> Pair:
     return Pair(findings=(Finding(text),))
 
 
-def match_planes(viewer: ViewerModel, first: Layer, second: Layer) -> Pair:
-    """Check that the planes seen of two layers have the same size and lie on each other."""
+def match_planes(viewer: ViewerModel, first: Layer, second: Layer, axes: int = 2) -> Pair:
+    """Check that the planes seen of two layers, or their volumes of three axes, have one size and lie on each other."""
+    find_index = plane_index if axes == 2 else volume_index
     try:
-        first_index, second_index = plane_index(first, viewer), plane_index(second, viewer)
+        first_index, second_index = find_index(first, viewer), find_index(second, viewer)
     except InputError as error:
         return Pair(findings=(Finding(str(error)),))
-    ours, theirs = plane_grid(first)[1], plane_grid(second)[1]
+    ours, theirs = spatial_shape(first)[-axes:], spatial_shape(second)[-axes:]
     if ours != theirs:
+        order = "height × width" if axes == 2 else "depth × height × width"
         text = (
-            f"{first.name!r} is {_size(ours)} and {second.name!r} {_size(theirs)} pixels (height × width), "
+            f"{first.name!r} is {_size(ours)} and {second.name!r} {_size(theirs)} pixels ({order}), "
             "but they must have the same size: choose layers that belong together."
         )
         return Pair(findings=(Finding(text),))
@@ -71,5 +73,5 @@ def check_trimap(viewer: ViewerModel, image: Image, trimap: Labels) -> Pair:
     return Pair(pair.first, pair.second, tuple(examine(labels_plane(trimap, pair.second))))
 
 
-def _size(shape: tuple[int, int]) -> str:
-    return f"{shape[0]} × {shape[1]}"
+def _size(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))

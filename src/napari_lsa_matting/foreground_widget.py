@@ -11,7 +11,7 @@ from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox
 from napari.layers import Image, Layer
 from numpy.typing import NDArray
 from qtpy.QtGui import QImage, QPalette, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QSizePolicy
 
 from napari_lsa_matting.checks import Pair, match_planes, missing
 from napari_lsa_matting.layer_choice import LayerChoice
@@ -27,7 +27,7 @@ from napari_lsa_matting.layers import (
     made_as,
     update_output,
 )
-from napari_lsa_matting.panel import JobControls, Message, Panel, add_row
+from napari_lsa_matting.panel import JobControls, Message, Panel, add_row, show_row
 from napari_lsa_matting.requests import FigureRequest, ForegroundOutcome, ForegroundRequest, RefineForegroundRequest
 from napari_lsa_matting.session import session_of
 
@@ -154,9 +154,9 @@ class ForegroundWidget(Panel):
         task = str(self.task.value)
         self.method.choices = _METHODS[task]
         self.method.tooltip = _TIPS[task]
-        _show_row(self._how, self.kappa.native, task == "refine")
+        show_row(self._how, self.kappa, task == "refine")
         for box in (self.make_cutout, self.make_foreground, self.make_background):
-            _show_row(self._how, box.native, task == "estimate")
+            show_row(self._how, box, task == "estimate")
         self.refresh_soon()
 
     def _choose_figure(self, _: bool = False) -> None:
@@ -265,14 +265,6 @@ class ProfileView(QLabel):
     def _fit(self) -> None:
         if self.pixmap() is not None and not self.pixmap().isNull():
             self.setFixedHeight(max(1, round(self.width() * self._ratio)))
-
-
-def _show_row(form: QFormLayout, control: QWidget, shown: bool) -> None:
-    """Show or hide a control of a form with its label."""
-    label = form.labelForField(control)
-    for widget in (control, label):
-        if widget is not None:
-            widget.setVisible(shown)
 
 
 def _is_alpha(layer: Layer) -> bool:

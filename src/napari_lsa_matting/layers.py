@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import unwrap
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,26 +58,48 @@ def plane_index(layer: Layer, viewer: ViewerModel) -> Index:
     if layer.ndim < 2:
         raise InputError(f"Layer {layer.name!r} has {layer.ndim} axis, but a picture needs two: choose another layer.")
     if viewer.dims.ndisplay != 2:
-        raise InputError("The viewer shows three dimensions, but planes are matted: switch it back to two dimensions.")
+        raise InputError(
+            "The viewer shows three dimensions, but one plane is needed: switch it back to two dimensions."
+        )
     last = (viewer.dims.ndim - 2, viewer.dims.ndim - 1)
     if tuple(sorted(viewer.dims.displayed)) != last:
         raise InputError(
-            f"The viewer shows the axes {tuple(viewer.dims.displayed)}, but planes of the last two are matted: "
+            f"The viewer shows the axes {tuple(viewer.dims.displayed)}, but a plane of the last two is needed: "
             "roll the axes back."
         )
-    position = np.asarray(layer.world_to_data(viewer.dims.point))[:-2]
+    return _index_before(layer, viewer, 2)
+
+
+def volume_index(layer: Layer, viewer: ViewerModel) -> Index:
+    """Return where the viewer stands on the axes before the last three of a layer: () if it has no more.
+
+    Raises
+    ------
+    InputError
+        If the viewer stands outside of the layer.
+    """
+    return _index_before(layer, viewer, 3)
+
+
+def _index_before(layer: Layer, viewer: ViewerModel, axes: int) -> Index:
+    position = np.asarray(layer.world_to_data(viewer.dims.point))[:-axes]
     index = np.rint(position).astype(int)
-    if ((index < 0) | (index >= plane_grid(layer)[0])).any():
+    if ((index < 0) | (index >= spatial_shape(layer)[:-axes])).any():
         raise InputError(
             f"Layer {layer.name!r} has nothing at the slice that is seen: move the slider to one that it covers."
         )
     return tuple(int(step) for step in index)
 
 
+def spatial_shape(layer: Layer) -> tuple[int, ...]:
+    """Return the lengths of a layer's axes, without the colours of an RGB layer."""
+    shape = full_data(layer).shape
+    return tuple(int(length) for length in (shape[:-1] if getattr(layer, "rgb", False) else shape))
+
+
 def plane_grid(layer: Layer) -> tuple[tuple[int, ...], tuple[int, int]]:
     """Return the lengths of a layer's axes before the last two, and height and width of its planes."""
-    shape = full_data(layer).shape
-    spatial = tuple(int(length) for length in (shape[:-1] if getattr(layer, "rgb", False) else shape))
+    spatial = spatial_shape(layer)
     return spatial[:-2], (spatial[-2], spatial[-1])
 
 
@@ -146,14 +169,17 @@ def calibration(layer: Layer, index: Index = ()) -> dict[str, Any]:
 
 
 def same_place(first: Layer, first_index: Index, second: Layer, second_index: Index) -> bool:
-    """Return whether planes of two layers with the same number of pixels lie on each other, to a tenth of a pixel."""
-    height, width = plane_grid(first)[1]
-    corners = [(0, 0), (0, width - 1), (height - 1, 0), (height - 1, width - 1)]
-    pixel = float(np.min(np.abs(np.asarray(first.scale)[-2:])))
-    for corner in corners:
+    """Return whether planes, or volumes, of two layers with the same number of pixels lie on each other.
+
+    Their corners may be apart by a tenth of a pixel. The axes that an index leaves over are compared.
+    """
+    shape = spatial_shape(first)[len(first_index) :]
+    axes = len(shape)
+    pixel = float(np.min(np.abs(np.asarray(first.scale)[-axes:])))
+    for corner in product(*((0, length - 1) for length in shape)):
         here = np.asarray(first.data_to_world((*first_index, *corner)))
         there = np.asarray(second.data_to_world((*second_index, *corner)))
-        if np.abs(here[-2:] - there[-2:]).max() > 0.1 * pixel:
+        if np.abs(here[-axes:] - there[-axes:]).max() > 0.1 * pixel:
             return False
     return True
 
@@ -176,7 +202,7 @@ def with_provenance(metadata: Mapping[str, Any], **facts: Any) -> dict[str, Any]
 
 
 def made_as(layer: Layer) -> str | None:
-    """Return what this plugin made a layer as ("alpha", "trimap", "foreground", "cut-out"), or None."""
+    """Return what this plugin made a layer as ("alpha", "trimap", "foreground", "cut-out", …), or None."""
     record = layer.metadata.get(METADATA_KEY)
     return record.get("kind") if isinstance(record, Mapping) else None
 

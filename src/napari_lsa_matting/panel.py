@@ -309,3 +309,11 @@ def add_row(form: QFormLayout, label: str, widget: Widget | QWidget) -> None:
     text.setToolTip(control.toolTip())
     text.setBuddy(control)
     form.addRow(text, control)
+
+
+def show_row(form: QFormLayout, widget: Widget | QWidget, shown: bool) -> None:
+    """Show or hide a control of a form with its label."""
+    control: QWidget = widget.native if isinstance(widget, Widget) else widget
+    for part in (control, form.labelForField(control)):
+        if part is not None:
+            part.setVisible(shown)
