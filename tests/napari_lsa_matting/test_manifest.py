@@ -18,9 +18,9 @@ def test_every_python_name_of_the_manifest_can_be_imported(manifest: PluginManif
     manifest.validate_imports()
 
 
-def test_four_widgets_are_offered_in_this_order(manifest: PluginManifest) -> None:
+def test_five_widgets_are_offered_in_this_order(manifest: PluginManifest) -> None:
     widgets = manifest.contributions.widgets or []
-    assert [widget.display_name for widget in widgets] == ["Trimap", "Matting", "Foreground", "Training"]
+    assert [widget.display_name for widget in widgets] == ["Trimap", "Matting", "Foreground", "Measure", "Training"]
 
 
 def test_every_widget_stands_in_a_menu_that_napari_opens_to_plugins(manifest: PluginManifest) -> None:

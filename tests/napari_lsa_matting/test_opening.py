@@ -20,10 +20,11 @@ app = QApplication([])
 from napari.components import ViewerModel
 from napari_lsa_matting.foreground_widget import ForegroundWidget
 from napari_lsa_matting.matting_widget import MattingWidget
+from napari_lsa_matting.measure_widget import MeasureWidget
 from napari_lsa_matting.training_widget import TrainingWidget
 from napari_lsa_matting.trimap_widget import TrimapWidget
 viewer = ViewerModel()
-widgets = [kind(viewer) for kind in (TrimapWidget, ForegroundWidget, TrainingWidget)]
+widgets = [kind(viewer) for kind in (TrimapWidget, ForegroundWidget, MeasureWidget, TrainingWidget)]
 assert "torch" not in sys.modules
 matting = MattingWidget(viewer)
 end = time.monotonic() + 60

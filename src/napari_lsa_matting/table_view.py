@@ -1,0 +1,151 @@
+"""A table of measurements: one row an object, or, of a single one, one row a quantity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import numpy as np
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableView
+
+Cell = int | float | str
+
+_MOST_ROWS = 14  # seen at once
+_DIGITS = 5
+
+
+class TableModel(QAbstractTableModel):
+    """Columns of numbers, of which cells are made into text only when they are seen: there may be many objects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._columns: dict[str, list[Cell]] = {}
+        self._order: list[int] = []
+        self.turned = False
+
+    def set_columns(self, columns: Mapping[str, Sequence[Cell]]) -> None:
+        """Show other columns, all of the same length; a single row is turned into a column."""
+        self.beginResetModel()
+        self._columns = {name: list(cells) for name, cells in columns.items()}
+        self.turned = all(len(cells) == 1 for cells in self._columns.values())
+        if self.turned:
+            cells = [cells[0] for cells in self._columns.values()]
+            self._columns = {"quantity": list(self._columns), "value": cells}
+        self._order = list(range(len(next(iter(self._columns.values())))))
+        self.endResetModel()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return list(self._columns)
+
+    def row(self, row: int) -> list[Cell]:
+        """Return the cells of a row, as sorted now."""
+        return [cells[self._order[row]] for cells in self._columns.values()]
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Return the number of rows."""
+        return len(self._order)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Return the number of columns."""
+        return len(self._columns)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Return what Qt wants to know of a cell."""
+        if not index.isValid():
+            return None
+        cell = self._columns[self.names[index.column()]][self._order[index.row()]]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _short(cell)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return str(cell)
+        if role == Qt.ItemDataRole.TextAlignmentRole and not isinstance(cell, str):
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Return the name of a column."""
+        wanted = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
+        if orientation == Qt.Orientation.Horizontal and role in wanted and section < len(self._columns):
+            return self.names[section]
+        return None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort the rows by a column; what is undefined comes last either way."""
+        if not 0 <= column < len(self._columns):
+            return
+        values = np.array(self._columns[self.names[column]], dtype=float)
+        self.layoutAboutToBeChanged.emit()
+        keys = values if order == Qt.SortOrder.AscendingOrder else -values
+        self._order = [int(row) for row in np.argsort(keys, kind="stable")]
+        self.layoutChanged.emit()
+
+
+class TableView(QTableView):
+    """A table whose rows can be sorted by a click on a column's name, and copied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = TableModel()
+        self.setModel(self.table)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setWordWrap(False)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._rows, self._names = cast(QHeaderView, self.verticalHeader()), cast(QHeaderView, self.horizontalHeader())
+        self._rows.hide()
+        self._rows.setDefaultSectionSize(self.fontMetrics().height() + 8)
+        self._names.setResizeContentsPrecision(50)  # a look at all rows would take long
+        self.setToolTip("Ctrl+C copies the selected rows, Ctrl+A selects all.")
+
+    def show_columns(self, columns: Mapping[str, Sequence[Cell]]) -> None:
+        """Show other columns, in the order given."""
+        self.setSortingEnabled(False)
+        self.table.set_columns(columns)
+        self._names.setStretchLastSection(self.table.turned)
+        if not self.table.turned:
+            self._names.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
+            self.setSortingEnabled(True)
+        self.resizeColumnsToContents()
+        height = self._names.sizeHint().height() + 2 * self.frameWidth()
+        height += min(_MOST_ROWS, self.table.rowCount()) * self._rows.defaultSectionSize()
+        bar = self.horizontalScrollBar()
+        if bar is not None and not self.table.turned:
+            height += bar.sizeHint().height()
+        self.setFixedHeight(height)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Copy the selected rows when the user asks for it."""
+        if event is not None and event.matches(QKeySequence.StandardKey.Copy):
+            self.copy()
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
+    def copy(self) -> None:
+        """Put the selected rows on the clipboard, in full precision, with the columns' names, for a spreadsheet."""
+        selection, clipboard = self.selectionModel(), QGuiApplication.clipboard()
+        rows = sorted(index.row() for index in selection.selectedRows()) if selection is not None else []
+        if rows and clipboard is not None:
+            lines = [self.table.names, *([_full(cell) for cell in self.table.row(row)] for row in rows)]
+            clipboard.setText("\n".join("\t".join(line) for line in lines))
+
+
+def _short(cell: Cell) -> str:
+    if not isinstance(cell, float):
+        return str(cell)
+    if math.isnan(cell):
+        return "–"
+    if cell == 0 or not 1e-4 <= abs(cell) < 1e9:
+        return f"{cell:.{_DIGITS}g}"
+    # All digits before the point, and as many behind it as make five: 0.12500, 664.02, 212940.
+    return f"{cell:.{max(0, _DIGITS - 1 - math.floor(math.log10(abs(cell))))}f}"
+
+
+def _full(cell: Cell) -> str:
+    return "" if isinstance(cell, float) and math.isnan(cell) else str(cell)
