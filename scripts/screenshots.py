@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
 from qtpy.QtWidgets import QApplication
 
 from napari_lsa_matting.foreground_widget import ForegroundWidget
 from napari_lsa_matting.matting_widget import MattingWidget
+from napari_lsa_matting.measure_widget import MeasureWidget
 from napari_lsa_matting.panel import Panel
 from napari_lsa_matting.training_widget import TrainingWidget
 from napari_lsa_matting.trimap_widget import TrimapWidget
@@ -90,6 +92,7 @@ def main() -> None:
     matting(camera)
     foreground(camera)
     training(camera, options.run)
+    measure(camera)
     camera.viewer.close()
 
 
@@ -126,6 +129,42 @@ def foreground(camera: Photographer) -> None:
     widget.task.value = "refine"
     camera.run(widget)
     camera.take("foreground-refined")
+
+
+def measure(camera: Photographer) -> None:
+    """The matte of the photograph as one object, and cells, a row each."""
+    widget = camera.open(MeasureWidget, "Measure")
+    widget.image.value = widget.image.choices[-1]
+    camera.run(widget)
+    camera.take("measure")
+    camera.viewer.layers.clear()
+    place = {"scale": (0.5, 0.5), "units": ("um", "um")}
+    alpha, labels = draw_cells()
+    noise = np.random.default_rng(0).normal(0, 6, alpha.shape)
+    camera.viewer.add_image(40 + 160 * alpha + noise, name="actin", **place)
+    camera.viewer.add_image(alpha, name="alpha", visible=False, **place)
+    camera.viewer.add_labels(labels, name="cells", opacity=0.3, **place)
+    widget = camera.open(MeasureWidget, "Measure")
+    widget.alpha.value, widget.image.value, widget.labels.value = (
+        next(layer for layer in choice.choices if layer is not None and layer.name == name)
+        for choice, name in ((widget.alpha, "alpha"), (widget.image, "actin"), (widget.labels, "cells"))
+    )
+    camera.run(widget)
+    camera.take("measure-objects")
+
+
+def draw_cells() -> tuple[np.ndarray, np.ndarray]:
+    """Return the alpha of soft discs, and a label for each that reaches beyond its edge."""
+    rng = np.random.default_rng(1)
+    rows, columns = np.mgrid[:300, :400].astype(np.float32)
+    alpha, labels = np.zeros(rows.shape, np.float32), np.zeros(rows.shape, np.uint16)
+    for label in range(1, 13):
+        row, column = divmod(label - 1, 4)
+        centre = 50 + 100 * np.array([row, column]) + rng.uniform(-8, 8, 2)
+        distance = np.hypot(rows - centre[0], columns - centre[1]) - rng.uniform(15, 32)
+        alpha = np.maximum(alpha, np.clip(0.5 - distance / rng.uniform(2, 8), 0, 1))
+        labels[distance < 5] = label
+    return alpha, labels
 
 
 def training(camera: Photographer, folder: Path | None) -> None:
