@@ -200,7 +200,7 @@ def test_notes_tell_what_is_ignored_and_that_nothing_is_unknown(
     run(qtbot, widget)
     alpha = scene_viewer.layers["alpha"]
     np.testing.assert_array_equal(alpha.data, trimap.data == 1)
-    assert "no network ran" in widget.controls.outcome.text()
+    assert "nothing was computed" in widget.controls.outcome.text()
 
 
 def test_cancel_leaves_the_layers_as_they_were(scene_viewer: Any, open_widget: Any, qtbot: Any, brake: Brake) -> None:

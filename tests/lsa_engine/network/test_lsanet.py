@@ -76,7 +76,7 @@ def test_the_shipped_size_fits_a_wheel() -> None:
     network = build_network("lsanet-lite")
     stored = sum(tensor.numel() for tensor in network.state_dict().values())
     assert stored * 2 <= 10_000_000  # bytes in float16
-    assert SIZES["lsanet-lite"].input_channels == 12
+    assert SIZES["lsanet-lite"].input_channels == 15
     assert SIZES["lsanet-r50d"].input_channels == 4
 
 

@@ -121,5 +121,5 @@ def test_an_encoder_that_does_not_fit_is_refused(network: LSANet, before: State)
     with pytest.raises(WeightsError) as refusal:
         load_encoder(network, loaded(state, kind="encoder"))
     assert "1 extra: head.conv3.bias" in str(refusal.value)
-    assert "encoder.stem.0.conv.weight (16, 4, 3, 3) instead of (16, 12, 3, 3)" in str(refusal.value)
+    assert "encoder.stem.0.conv.weight (16, 4, 3, 3) instead of (16, 15, 3, 3)" in str(refusal.value)
     assert_untouched(network, before)
