@@ -114,7 +114,7 @@ def matting(camera: Photographer) -> None:
     camera.take("matting-running")
     widget.controls.cancel_button.click()
     camera.wait_until(lambda: not widget.controls.busy)
-    widget.refinement.value = "off"
+    widget.refinement.value = "none"
     camera.run(widget)
     camera.viewer.layers["trimap"].visible = False
     camera.take("matting")
@@ -135,6 +135,7 @@ def measure(camera: Photographer) -> None:
     """The matte of the photograph as one object, and cells, a row each."""
     widget = camera.open(MeasureWidget, "Measure")
     widget.image.value = widget.image.choices[-1]
+    camera.viewer.layers["trimap"].visible = False
     camera.run(widget)
     camera.take("measure")
     camera.viewer.layers.clear()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -79,7 +81,8 @@ def _solve(pixels: NDArray[np.float32], regions: Trimap, name: str) -> NDArray[n
     import pymatting
 
     trimap = np.where(regions.foreground, 1.0, np.where(regions.background, 0.0, 0.5))
-    alpha = getattr(pymatting, f"estimate_alpha_{name}")(pixels.astype(np.float64), trimap)
+    with redirect_stdout(StringIO()):  # its remarks on preconditioners are nobody's output
+        alpha = getattr(pymatting, f"estimate_alpha_{name}")(pixels.astype(np.float64), trimap)
     # Some methods move known pixels a little.
     alpha = np.where(regions.unknown, alpha, trimap)
     return np.clip(alpha, 0, 1).astype(np.float32)
