@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lsa_engine.errors import InputError
 
 # Resampling in float32 overshoots 0 and 1 by a few units in the last place; that is rounding, not another range.
-_ROUNDING = 1e-5
+ROUNDING = 1e-5
 
 _CHANNEL_ADVICE = {
     2: "choose one channel, image[..., 0], or stack three",
@@ -147,7 +147,7 @@ def to_unit_range(array: NDArray[Any], data_range: tuple[float, float] | None, n
             "range: say which values mean black and white, for example data_range=(0, 255), "
             "or convert it to uint8 or uint16."
         )
-    if lowest < -_ROUNDING or highest > 1 + _ROUNDING:
+    if lowest < -ROUNDING or highest > 1 + ROUNDING:
         raise InputError(
             f"The {name} holds floats from {lowest:g} to {highest:g}, but [0, 1] is expected: "
             "scale it first, or give an image's data_range=(low, high), the values that mean 0 and 1."

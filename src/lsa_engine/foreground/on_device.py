@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lsa_engine.arrays import ROUNDING
 from lsa_engine.foreground.multigrid import Convergence
 from lsa_engine.foreground.multigrid_torch import solve_tensors
 
@@ -15,9 +16,6 @@ _PLAIN = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.uin
 
 # Of so many rows and columns one is looked at to tell how bright an image is.
 _SAMPLED = 4
-
-# Resampling overshoots 0 and 1 by a few units in the last place.
-_ROUNDING = 1e-5
 
 
 def usable_tensors(foreground: Tensor, alpha: Any) -> tuple[Tensor, Tensor] | None:
@@ -41,7 +39,7 @@ def usable_tensors(foreground: Tensor, alpha: Any) -> tuple[Tensor, Tensor] | No
         colours = colours[..., None]
     lowest, highest = opacity.aminmax()
     # A comparison with NaN is false.
-    good = colours.isfinite().all() & (lowest >= -_ROUNDING) & (highest <= 1 + _ROUNDING)
+    good = colours.isfinite().all() & (lowest >= -ROUNDING) & (highest <= 1 + ROUNDING)
     if not bool(good):
         return None
     opacity = opacity.clamp(0, 1)

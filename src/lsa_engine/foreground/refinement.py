@@ -244,7 +244,7 @@ def _on_processor(
 ) -> tuple[NDArray[Any], Convergence]:
     """Return the refined colours as the foreground is, and how exact they are."""
     given, opacity, batched = _check_pair(foreground, alpha)
-    result = np.empty(given.shape, given.dtype if given.dtype.kind in "uf" else np.float32)
+    result = _result_like(given)
     images, outs = _with_channels(given, batched), _with_channels(result, batched)
     parts = []
     for image, plane, out in zip(images, opacity if batched else opacity[None], outs, strict=True):
@@ -253,6 +253,11 @@ def _on_processor(
         else:
             parts.append(_refine_image(image, plane, kappa, tolerance, out, progress, cancel))
     return result, _join(parts) if parts else _UNKNOWN
+
+
+def _result_like(given: NDArray[Any]) -> NDArray[Any]:
+    """Return an array for the result, of the foreground's shape and type; booleans become float32."""
+    return np.empty(given.shape, given.dtype if given.dtype.kind in "uf" else np.float32)
 
 
 def _with_channels(array: NDArray[Any], batched: bool) -> NDArray[Any]:
@@ -327,7 +332,7 @@ def _on_device(
             colours = torch.from_numpy(np.ascontiguousarray(_unit(_with_channels(given, batched)))).to(place)
             planes = torch.from_numpy(opacity if batched else opacity[None]).to(place)
             refined, outcome = refine_tensors(colours, planes, kappa, tolerance, after_cycle)
-            result = np.empty(given.shape, given.dtype if given.dtype.kind in "uf" else np.float32)
+            result = _result_like(given)
             _put(refined.cpu().numpy().reshape(given.shape), result)
     except torch.OutOfMemoryError:
         return None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsa_engine.guidance.enlarging import enlarge_by_lines, lines_of
-from lsa_engine.guidance.reducing import reduce_known, reduce_means, reduction, unknown_pixels
+from lsa_engine.guidance.reducing import reduce_pair, unknown_pixels
 
 _FACTOR = 4
 _MOST_UNKNOWN = 250_000
@@ -40,9 +40,7 @@ def coarse_matte(image: Tensor, trimap: Tensor) -> Tensor:
         (N, 1, H, W) float32 in [0, 1], on the image's device; 0 and 1 where the trimap says so, 0.5 where an image
         has too few known pixels for any to be left in the reduced trimap.
     """
-    factor = reduction(trimap, _FACTOR, _MOST_UNKNOWN)
-    colours = reduce_means(image, factor).permute(0, 2, 3, 1).double().cpu().numpy()
-    known = reduce_known(trimap, factor).cpu().numpy()
+    factor, colours, known = reduce_pair(image, trimap, _FACTOR, _MOST_UNKNOWN)
     # The loops release the interpreter lock, so the images of a batch are solved side by side.
     with ThreadPoolExecutor(max(1, min(len(image), torch.get_num_threads()))) as pool:
         lines = list(pool.map(_lines, colours, known))

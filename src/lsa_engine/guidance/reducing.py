@@ -11,6 +11,19 @@ from torch import Tensor
 _SMALLEST = 3
 
 
+def reduce_pair(
+    image: Tensor, trimap: Tensor, factor: int, most: int
+) -> tuple[int, NDArray[np.float64], NDArray[np.bool_]]:
+    """Return images (N, 3, H, W) and trimaps (N, 1, H, W) as the priors' loops take them.
+
+    The factor of the reduction, as from :func:`reduction`; colours (N, h, w, 3); known layers (N, 2, h, w), foreground
+    and background.
+    """
+    factor = reduction(trimap, factor, most)
+    colours = reduce_means(image, factor).permute(0, 2, 3, 1).double().cpu().numpy()
+    return factor, colours, reduce_known(trimap, factor).cpu().numpy()
+
+
 def reduction(trimap: Tensor, factor: int, most: int) -> int:
     """Return `factor`, doubled until no image of the batch has more than `most` unknown pixels at that reduction."""
     unknown = int((trimap == 128).flatten(1).sum(1).max())

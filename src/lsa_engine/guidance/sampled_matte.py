@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsa_engine.guidance.enlarging import enlarge_bilinearly, enlarge_by_lines, lines_of
-from lsa_engine.guidance.reducing import reduce_known, reduce_means, reduction, unknown_pixels
+from lsa_engine.guidance.reducing import reduce_pair, unknown_pixels
 
 _FACTOR = 2
 _MOST_UNKNOWN = 400_000
@@ -44,9 +44,7 @@ def sampled_matte(image: Tensor, trimap: Tensor) -> Tensor:
         layers' nearest colours are, and how far the combination stays from the pixel's colour (Euclidean, RGB in
         [0, 1]).
     """
-    factor = reduction(trimap, _FACTOR, _MOST_UNKNOWN)
-    colours = reduce_means(image, factor).permute(0, 2, 3, 1).double().cpu().numpy()
-    known = reduce_known(trimap, factor).cpu().numpy()
+    factor, colours, known = reduce_pair(image, trimap, _FACTOR, _MOST_UNKNOWN)
     threads = max(1, min(len(image), torch.get_num_threads()))
     workers = max(1, torch.get_num_threads() // threads)
 

@@ -16,21 +16,21 @@ from torch import Tensor
 
 from lsa_engine.arrays import as_float_image
 from lsa_engine.devices import choose_device, choose_dtype, peak_memory
-from lsa_engine.errors import InputError, WeightsError
+from lsa_engine.errors import InputError
 from lsa_engine.guidance import is_compiled
-from lsa_engine.inference.augmentation import augmented_matte
+from lsa_engine.inference.augmentation import SCALES, augmented_matte
 from lsa_engine.inference.classical import classical_matte
 from lsa_engine.inference.correction import LiveCorrection
+from lsa_engine.inference.loading import load_network
 from lsa_engine.inference.pairs import check_pair, known_matte, versions
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.inference.refinement import Refined, Refinement, RefinementCost, descend
 from lsa_engine.inference.results import MatteResult, Report
 from lsa_engine.inference.watching import layer_count, watched
-from lsa_engine.network import LSANet, build_network, fold_batch_norm, lay_out
+from lsa_engine.network import LSANet, lay_out
 from lsa_engine.network.prepared import Box, PreparedDecoder
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.trimap import Trimap, as_trimap
-from lsa_engine.weights import find_weights, fit_state, load_weights
 
 __all__ = ["MatteResult", "Matter", "Report", "matte"]
 
@@ -74,16 +74,8 @@ class Matter:
     def __init__(self, weights: str | Path = "lsa-lite", *, device: str = "auto", dtype: str = "auto") -> None:
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
-        loaded = load_weights(find_weights(weights))
-        if loaded.metadata.get("kind") == "encoder":
-            raise WeightsError(
-                f"Got {loaded.path.name}, weights of an encoder alone, expected those of a whole network; "
-                "use them to start a training run from."
-            )
-        network = build_network(loaded.metadata["size"])
-        fit_state(network, loaded)
-        network.eval().requires_grad_(False)
-        self._network: LSANet | None = lay_out(fold_batch_norm(network), self.device, torch.channels_last)
+        network, loaded = load_network(weights)
+        self._network: LSANet | None = lay_out(network, self.device, torch.channels_last)
         self.weights = loaded.metadata.get("name") or loaded.path.stem
         self.weights_sha256 = loaded.sha256
         self.size = loaded.metadata["size"]
@@ -143,8 +135,7 @@ class Matter:
         Cancelled
             If the work was stopped.
         """
-        if tta not in (0, 8, 24):
-            raise InputError(f"Got test-time augmentation {tta}, expected 0, 8 or 24; choose one of these.")
+        _check_tta(tta)
         start = time.perf_counter()
         image, trimap = self._pair()
         if not trimap.unknown.any():
@@ -198,8 +189,7 @@ class Matter:
         InputError, TrimapError, Cancelled
             As in :meth:`predict`.
         """
-        if tta not in (0, 8, 24):
-            raise InputError(f"Got test-time augmentation {tta}, expected 0, 8 or 24; choose one of these.")
+        _check_tta(tta)
         settings = refinement or Refinement()
         start = time.perf_counter()
         image, trimap = self._pair()
@@ -526,6 +516,11 @@ def matte(
         if refinement is not None:
             return matter.refine(refinement, tta=tta, progress=progress, cancel=cancel)
         return matter.predict(tta=tta, progress=progress, cancel=cancel)
+
+
+def _check_tta(tta: int) -> None:
+    if tta not in (0, *SCALES):
+        raise InputError(f"Got test-time augmentation {tta}, expected 0, 8 or 24; choose one of these.")
 
 
 def _begun(message: str, network: LSANet) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lsa_engine.errors import InputError, WeightsError
+from lsa_engine.errors import InputError
 from lsa_engine.image_io import atomic_path
-from lsa_engine.network import LSANet, build_network, fold_batch_norm
-from lsa_engine.weights import find_weights, fit_state, load_weights
+from lsa_engine.inference.loading import load_network
+from lsa_engine.network import LSANet
 
 OPSET = 18
 
@@ -72,14 +72,7 @@ def export_onnx(weights: str | Path, path: str | os.PathLike[str]) -> Export:
     if target.suffix.lower() != ".onnx":
         raise InputError(f"Got {target} to write an ONNX model to, expected a name that ends in .onnx; change it.")
     _require("onnx", "onnxscript")
-    loaded = load_weights(find_weights(weights))
-    if loaded.metadata.get("kind") == "encoder":
-        raise WeightsError(
-            f"Got {loaded.path.name}, weights of an encoder alone, expected those of a whole network; train from them."
-        )
-    network = build_network(loaded.metadata["size"])
-    fit_state(network, loaded)
-    fold_batch_norm(network.eval().requires_grad_(False))
+    network, loaded = load_network(weights)
     facts = {
         "weights": loaded.metadata.get("name") or loaded.path.stem,
         "weights_sha256": loaded.sha256,

@@ -229,9 +229,9 @@ def descend(
     Refined
         With "paper" the last pass, with "fast" the one of the lowest cost.
     """
-    before = cost.of(initial)
     tensors = _zeros(shapes, initial.device) if start is None else _copies(start)
     if settings.time_is_up(began):
+        before = cost.of(initial)
         return Refined(initial, before, before, 0, tensors)
     variables = [tensor for pair in tensors.values() for tensor in pair]
     fast = settings.method == "fast"
@@ -240,8 +240,9 @@ def descend(
         if fast
         else torch.optim.SGD(variables, settings.learning_rate)
     )
-    best, chosen = Cost(math.inf, math.inf, math.inf), [box.cut(initial) for box in cost.boxes]
-    first: Cost | None = None
+    costs: list[Cost] = []
+    best = Cost(math.inf, math.inf, math.inf)
+    chosen = [box.cut(initial) for box in cost.boxes]
     previous: list[Tensor] = []
     kept = tensors
     for iteration in range(settings.iterations):
@@ -250,8 +251,10 @@ def descend(
             outputs = decode(tensors)
             parts = cost.parts(outputs)
         now, reached = _numbers(parts), [output.detach() for output in outputs]
-        first = first or now
-        if not fast or now.total < best.total:
+        costs.append(now)
+        if not fast:
+            best, chosen = now, reached
+        elif now.total < best.total:
             best, chosen, kept = now, reached, _copies(tensors)
         steps.advance()
         stands_still = fast and previous and _largest_move(reached, previous) <= settings.tolerance
@@ -261,7 +264,7 @@ def descend(
         optimiser.zero_grad(set_to_none=True)
         parts[0].backward()
         optimiser.step()
-    return Refined(cost.assemble(chosen, initial), first or before, best, iteration + 1, kept)
+    return Refined(cost.assemble(chosen, initial), costs[0], best, iteration + 1, kept)
 
 
 def _zeros(shapes: dict[int, tuple[int, int, int]], device: torch.device) -> Tensors:

@@ -98,6 +98,8 @@ class PreparedDecoder:
     stays as it is without refinement; a pixel then depends on what lies near it alone, and every stage is computed only
     as far as is wanted, with the same numbers there as if it were computed everywhere.
 
+    Nothing is wanted until :meth:`want` was called.
+
     Parameters
     ----------
     network : LSANet
@@ -130,7 +132,6 @@ class PreparedDecoder:
         self._of_inputs, self._of_stage1 = _split(network.head.conv1.weight, inputs.shape[1])
         self._gates: dict[int, Tensor] | None = None
         self.boxes: list[Box] = []
-        self.want(np.ones(tuple(inputs.shape[-2:]), bool))
         if gates == "frozen":
             self._freeze(network)
 
@@ -147,11 +148,10 @@ class PreparedDecoder:
         self._parts: dict[int, list[Box]] = {}
         needed = [box.halved() for box in self._around]
         for level in reversed(_LEVELS):
-            height, width = self._beside[level].shape[-2:]
-            whole = Box(0, height, 0, width)
             if self._gates is None:
-                self._parts[level] = [whole]
+                self._parts[level] = [self._whole(level)]
                 continue
+            height, width = self._beside[level].shape[-2:]
             mask = np.zeros((height, width), bool)
             for box in needed:
                 mask[box.top : box.bottom, box.left : box.right] = True
@@ -171,15 +171,19 @@ class PreparedDecoder:
 
     def _stage(self, level: int, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Return a stage's gated map; with frozen gates, 0 where nobody wants it."""
-        parts = self._activations(level, x, scale, shift)
+        parts = self._activations(level, self._parts[level], x, scale, shift)
         if self._gates is None:
             return self._stages[level].gated(parts[0])
         gated = [part * self._gates[level] for part in parts]
         return cast(Tensor, _PasteAll.apply(self._beside[level].shape, self._parts[level], *gated))
 
-    def _activations(self, level: int, x: Tensor, scale: Tensor, shift: Tensor) -> list[Tensor]:
+    def _whole(self, level: int) -> Box:
+        height, width = self._beside[level].shape[-2:]
+        return Box(0, height, 0, width)
+
+    def _activations(self, level: int, boxes: Sequence[Box], x: Tensor, scale: Tensor, shift: Tensor) -> list[Tensor]:
         """Return a stage's parts before their gate, from the map of the stage before and its refinement tensors."""
-        beside, boxes = self._beside[level], self._parts[level]
+        beside = self._beside[level]
         size = beside.shape[-2:]
         parts = []
         for box, below in zip(boxes, _CutAll.apply(x, [box.grown(1, size).halved() for box in boxes]), strict=True):
@@ -211,8 +215,7 @@ class PreparedDecoder:
         for level in _LEVELS:
             shape = network.refinement_shapes()[level + 1]
             zeros = torch.zeros((1, *shape), device=x.device)
-            # Live so far, so that the stage is computed whole.
-            activations = self._activations(level, x, zeros, zeros)[0]
+            activations = self._activations(level, [self._whole(level)], x, zeros, zeros)[0]
             gates[level] = self._stages[level].gate(activations)
             x = activations * gates[level]
         self._gates = gates
