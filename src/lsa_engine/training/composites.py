@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from lsa_engine.training.mattes import KINDS, Generator, Matte, enlarge, smooth_noise, sprite
+from lsa_engine.training.mattes import KINDS, Drawn, Generator, Matte, enlarge, smooth_noise, sprite
 from lsa_engine.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 
 Colours = NDArray[np.float32]
@@ -101,13 +101,16 @@ class ProceduralComposites:
         """Return example `number` of the series at `size` × `size` pixels."""
         rng = np.random.default_rng((self._seed, number))
         real = self._real_foreground(number, size)
-        for _ in range(4):
-            alpha = self._matte(rng, size) if real is None else real[1]
+        for _ in range(8):
+            alpha, tones = self._matte(rng, size) if real is None else Drawn(real[1])
             trimap = draw_trimap(rng, alpha, style)
             known = min(float((trimap == FOREGROUND).mean()), float((trimap == BACKGROUND).mean()))
             if known > 0.01 and (trimap == UNKNOWN).mean() > 0.01:
                 break
         foreground, background = self._layers(rng, size)
+        if tones is not None and rng.random() < 0.7:
+            foreground = toned(rng, foreground, tones)
+        background = self._with_clutter(rng, background, size)
         if real is not None:
             foreground = real[0]
         elif style.parts > 0:
@@ -128,13 +131,13 @@ class ProceduralComposites:
         colours, alpha = max(parts, key=lambda part: float((part[1] * (1 - part[1])).sum()))
         return colours, alpha
 
-    def _matte(self, rng: Generator, size: int) -> Matte:
-        alpha = self._one_matte(rng, size)
+    def _matte(self, rng: Generator, size: int) -> Drawn:
+        alpha, tones = self._one_matte(rng, size)
         draw = rng.random()
         if draw < 0.2:
-            alpha = 1 - (1 - alpha) * (1 - self._one_matte(rng, size))
+            alpha = 1 - (1 - alpha) * (1 - self._one_matte(rng, size).alpha)
         elif draw < 0.28:
-            alpha = alpha * (1 - self._one_matte(rng, size))
+            alpha = alpha * (1 - self._one_matte(rng, size).alpha)
         alpha = np.clip(alpha, 0, 1)
         if rng.random() < 0.3:
             gamma = rng.uniform(0.5, 1.0) if rng.random() < 0.5 else rng.uniform(1.0, 2.0)
@@ -142,9 +145,9 @@ class ProceduralComposites:
         # Less than half a step of 8 bits is nothing: it must not widen the unknown region.
         alpha[alpha < 1.5 / 255] = 0
         alpha[alpha > 253.5 / 255] = 1
-        return alpha.astype(np.float32)
+        return Drawn(alpha.astype(np.float32), tones)
 
-    def _one_matte(self, rng: Generator, size: int) -> Matte:
+    def _one_matte(self, rng: Generator, size: int) -> Drawn:
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
         return sprite(rng, size, self._sprites) if kind == "sprite" else KINDS[kind](rng, size)
 
@@ -167,12 +170,22 @@ class ProceduralComposites:
             foreground = foreground[..., rng.permutation(3)]
         return np.clip(foreground, 0, 1), np.clip(background, 0, 1)
 
+    def _with_clutter(self, rng: Generator, background: Colours, size: int) -> Colours:
+        """Return a background before which other things may stand: paper, frames, cables, plants."""
+        while rng.random() < 0.3:
+            part = self._one_matte(rng, size).alpha[..., None]
+            photo = self._photos[int(rng.integers(len(self._photos)))]
+            # A thing of any brightness, nearly plain or as it was photographed.
+            colours = foreground_colours(rng, photo, size) * rng.uniform(0.4, 1.8)
+            background = np.clip(part * colours + (1 - part) * background, 0, 1).astype(np.float32)
+        return background
+
     def _with_second_part(self, number: int, foreground: Colours, size: int, share: float) -> Colours:
         """Return a foreground that may have a second part; drawn apart, so that the rest stays the same."""
         rng = np.random.default_rng((self._seed, number, 1))
         if rng.random() >= share:
             return foreground
-        part = self._one_matte(rng, size)[..., None]
+        part = self._one_matte(rng, size).alpha[..., None]
         photo = self._photos[int(rng.integers(len(self._photos)))]
         return np.clip(part * foreground_colours(rng, photo, size) + (1 - part) * foreground, 0, 1).astype(np.float32)
 
@@ -273,6 +286,13 @@ def foreground_colours(rng: Generator, photo: Bytes, size: int) -> Colours:
     return colours.astype(np.float32)
 
 
+def toned(rng: Generator, colours: Colours, tones: Matte) -> Colours:
+    """Return colours, each thing of a matte lighter or darker than the next, and of a hue a little its own."""
+    tint = rng.uniform(0, 0.08) * rng.standard_normal(3).astype(np.float32)
+    values = np.clip(tones, -2.5, 2.5)[..., None]
+    return np.clip(colours * np.exp(rng.uniform(0.05, 0.4) * values) + tint * values, 0, 1).astype(np.float32)
+
+
 def background_colours(rng: Generator, photo: Bytes, size: int) -> Colours:
     """Return colours of what lies behind: a photograph, often out of focus, or a wall with a gradient."""
     draw = rng.random()
@@ -322,6 +342,11 @@ def draw_trimap(rng: Generator, alpha: Matte, style: Style = PLAIN) -> Bytes:
         if careless:
             reach = reach * np.exp(0.5 * smooth_noise(rng, size, int(rng.integers(3, 9))))
         values[solid & (enlarge(_half_size_distance(solid), size) > reach)] = value
+    if rng.random() < 0.12:
+        # A user in a hurry: of one side, only some spots are marked.
+        side = FOREGROUND if rng.random() < 0.7 else BACKGROUND
+        spots = smooth_noise(rng, size, int(rng.integers(3, 10)))
+        values[(values == side) & (spots < rng.uniform(0.0, 1.0))] = UNKNOWN
     if rng.random() < 0.2:
         # Islands: places that a user was not sure of, or that a tool left over.
         cells = int(rng.integers(4, 14))

@@ -1,9 +1,12 @@
-"""Procedural mattes: one function a kind, each drawing an alpha (size, size) float32 in [0, 1] from a generator."""
+"""Procedural mattes: one function a kind, each drawing an alpha (size, size) float32 in [0, 1] from a generator.
+
+What is made of many things (strands, leaves) comes with their tones: how much lighter or darker each is drawn.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,13 @@ from lsa_engine.training.strokes import draw_leaf, draw_strands
 Matte = NDArray[np.float32]
 Numbers = NDArray[np.floating[Any]]
 Generator = np.random.Generator
+
+
+class Drawn(NamedTuple):
+    """A matte, (size, size) in [0, 1], and the tones of its parts: (size, size) of about unit spread, or None."""
+
+    alpha: Matte
+    tones: Matte | None = None
 
 
 def enlarge(grid: NDArray[np.float32], size: int) -> Matte:
@@ -60,28 +70,28 @@ def signed_distance_like(rng: Generator, size: int) -> Matte:
     )
 
 
-def blob(rng: Generator, size: int) -> Matte:
+def blob(rng: Generator, size: int) -> Drawn:
     """A body whose edge is sharp in one place and out of focus in another."""
     field = signed_distance_like(rng, size)
     widest = np.exp(rng.uniform(np.log(1.2), np.log(24)))
     vary = np.clip(0.5 + 0.5 * smooth_noise(rng, size, 3), 0, 1)
-    return soft_threshold(field, 1.2 + (widest - 1.2) * vary)
+    return Drawn(soft_threshold(field, 1.2 + (widest - 1.2) * vary))
 
 
-def sharp(rng: Generator, size: int) -> Matte:
+def sharp(rng: Generator, size: int) -> Drawn:
     """A body with a crisp outline, often with holes and corners."""
     field = signed_distance_like(rng, size)
     if rng.random() < 0.4:
         field = np.minimum(field, signed_distance_like(rng, size))
     if rng.random() < 0.4:
         field = np.minimum(field, 12 * smooth_noise(rng, size, int(rng.integers(6, 20))) + rng.uniform(0, 16))
-    return soft_threshold(field, rng.uniform(1.0, 2.5))
+    return Drawn(soft_threshold(field, rng.uniform(1.0, 2.5)))
 
 
-def motion(rng: Generator, size: int) -> Matte:
+def motion(rng: Generator, size: int) -> Drawn:
     """A body smeared along a line."""
     margin = 16
-    body = sharp(rng, size + 2 * margin)
+    body = sharp(rng, size + 2 * margin).alpha
     length = int(rng.integers(4, 2 * margin - 1))
     direction = rng.uniform(0, 2 * np.pi)
     steps = np.linspace(-0.5, 0.5, max(4, length // 2)) * length
@@ -89,7 +99,7 @@ def motion(rng: Generator, size: int) -> Matte:
     for step in steps:
         row, column = margin + round(step * np.sin(direction)), margin + round(step * np.cos(direction))
         total += body[row : row + size, column : column + size]
-    return ndimage.uniform_filter(total / len(steps), 3)
+    return Drawn(ndimage.uniform_filter(total / len(steps), 3))
 
 
 def _strands(
@@ -101,15 +111,22 @@ def _strands(
     curl: float,
     widths: Numbers,
     points: int = 16,
+    locks: NDArray[np.intp] | None = None,
 ) -> tuple[Matte, Matte, Matte, Matte]:
-    """Return the points (K, P) of K strands with their widths, and the place (P,) along them in [0, 1]."""
+    """Return the points (K, P) of K strands with their widths, and the place (P,) along them in [0, 1].
+
+    Strands of one lock, of those that `locks` (K,) numbers, bend together and part only a little.
+    """
     count = len(xs)
     along = np.linspace(0, 1, points, dtype=np.float32)
-    turns = (
-        np.cumsum(rng.normal(0, curl / np.sqrt(points), (count, points)), 1) + rng.normal(0, curl, (count, 1)) * along
-    )
+
+    def bends(number: int) -> Numbers:
+        steps = rng.normal(0, curl / np.sqrt(points), (number, points))
+        return np.cumsum(steps, 1) + rng.normal(0, curl, (number, 1)) * along
+
+    turns = bends(count) if locks is None else bends(int(locks.max()) + 1)[locks] + rng.uniform(0, 0.3) * bends(count)
     headings = angles[:, None] + turns
-    step = (lengths / points)[:, None]
+    step = (lengths / (points - 1))[:, None] * (np.arange(points) > 0)
     taper = rng.uniform(0.1, 1.0, (count, 1))
     px = xs[:, None] + np.cumsum(np.cos(headings) * step, 1)
     py = ys[:, None] + np.cumsum(np.sin(headings) * step, 1)
@@ -117,40 +134,78 @@ def _strands(
     return px.astype(np.float32), py.astype(np.float32), drawn.astype(np.float32), along
 
 
-def hair(rng: Generator, size: int) -> Matte:
-    """Strands that grow out of a body, as fur, a mane or loose, from a tenth of a pixel to a few pixels wide."""
-    field = signed_distance_like(rng, size)
-    field += rng.uniform(0, 0.15) * size
-    alpha = soft_threshold(field, rng.uniform(1.5, 10))
-    rows, columns = np.nonzero(np.abs(field) < rng.uniform(2, 12))
+_HAIR_COUNTS = {"fur": (200, 700), "loose": (20, 260), "mane": (300, 1000), "veil": (600, 2000)}
+
+
+def hair(rng: Generator, size: int) -> Drawn:
+    """Strands that grow out of a body, as fur, loose, a mane or a veil, a tenth of a pixel to a few pixels wide."""
+    style = str(rng.choice(list(_HAIR_COUNTS), p=[0.25, 0.25, 0.2, 0.3]))
+    field = signed_distance_like(rng, size) + rng.uniform(0, 0.15) * size
+    if style == "veil":
+        # Without an outline: strands alone, rooted all through the edge of the body, make it opaque.
+        depth = rng.uniform(0.06, 0.25) * size
+        field = field - 0.5 * depth
+        alpha = soft_threshold(field, depth)
+    else:
+        depth = rng.uniform(2, 12)
+        alpha = soft_threshold(field, rng.uniform(1.5, 10))
+    rows, columns = np.nonzero(np.abs(field) < depth)
     if rows.size == 0:
-        return alpha
-    gy, gx = np.gradient(ndimage.gaussian_filter(field, 6))
-    style = rng.choice(["fur", "mane", "loose"], p=[0.35, 0.3, 0.35])
-    count = int(rng.integers(*{"fur": (200, 700), "mane": (300, 1000), "loose": (20, 260)}[style]))
-    mean_length = rng.uniform(8, 40) if style == "fur" else rng.uniform(0.15, 0.7) * size
-    mean_width = np.exp(rng.uniform(np.log(0.25), np.log(1.3 if style == "mane" else 3.0)))
-    opacity = rng.uniform(0.35, 1.0)
-    combed = rng.normal(0, 0.8)
-    # A mane is combed: its many strands run side by side and thin out towards its edge.
-    wild = rng.uniform(0.02, 0.2) if style == "mane" else rng.uniform(0.05, 0.6)
-    curl = rng.uniform(0.05, 0.5) if style == "mane" else rng.uniform(0.1, 1.2)
-    clusters = rng.uniform(0, 2 * np.pi, 12)
-    roots = rng.integers(rows.size, size=count)
-    r, c = rows[roots], columns[roots]
-    angles = np.arctan2(-gy[r, c], -gx[r, c]) + combed + rng.normal(0, wild, count)
-    angles += 0.3 * np.sin(clusters[(r // 24 + c // 24) % 12])
-    lengths = mean_length * rng.uniform(0.3, 1.5, count)
-    drawn = mean_width * rng.uniform(0.4, 1.4, count)
-    xs, ys, widths, along = _strands(rng, c.astype(np.float32), r.astype(np.float32), angles, lengths, curl, drawn)
-    fade = opacity * (1 - rng.uniform(0, 0.7, (count, 1)) * along)
-    draw_strands(alpha, xs, ys, widths, fade.astype(np.float32))
-    return np.clip(alpha, 0, 1)
+        return Drawn(alpha)
+    count = int(rng.integers(*_HAIR_COUNTS[style]))
+    if style in ("mane", "veil"):
+        xs, ys, widths, along = _combed_hair(rng, field, rows, columns, count, 1.3 if style == "mane" else 1.0)
+    else:
+        gy, gx = np.gradient(ndimage.gaussian_filter(field, 6))
+        roots = rng.integers(rows.size, size=count)
+        r, c = rows[roots], columns[roots]
+        mean_length = rng.uniform(8, 40) if style == "fur" else rng.uniform(0.15, 0.7) * size
+        clusters = rng.uniform(0, 2 * np.pi, 12)
+        angles = np.arctan2(-gy[r, c], -gx[r, c]) + rng.normal(0, 0.8) + rng.normal(0, rng.uniform(0.05, 0.6), count)
+        angles += 0.3 * np.sin(clusters[(r // 24 + c // 24) % 12])
+        lengths = mean_length * rng.uniform(0.3, 1.5, count)
+        drawn = np.exp(rng.uniform(np.log(0.25), np.log(3.0))) * rng.uniform(0.4, 1.4, count)
+        curl = rng.uniform(0.1, 1.2)
+        xs, ys, widths, along = _strands(rng, c * 1.0, r * 1.0, angles, lengths, curl, drawn)
+    fade = rng.uniform(0.35, 1.0) * (1 - rng.uniform(0, 0.7, (count, 1)) * along)
+    tones = np.zeros_like(alpha)
+    draw_strands(alpha, tones, xs, ys, widths, fade.astype(np.float32), _tones_of(rng, count))
+    return Drawn(np.clip(alpha, 0, 1), tones)
 
 
-def fibres(rng: Generator, size: int) -> Matte:
+def _combed_hair(
+    rng: Generator, field: Matte, rows: NDArray[np.intp], columns: NDArray[np.intp], count: int, widest: float
+) -> tuple[Matte, Matte, Matte, Matte]:
+    """Return long strands (see `_strands`) in locks that lie side by side, falling one way or off the body."""
+    size = field.shape[0]
+    number = max(1, int(count / rng.uniform(4, 40)))
+    locks = rng.integers(number, size=count)
+    roots = rng.integers(rows.size, size=number)
+    spread = rng.uniform(0.005, 0.05) * size
+    r = rows[roots][locks] + rng.normal(0, spread, count)
+    c = columns[roots][locks] + rng.normal(0, spread, count)
+    if rng.random() < 0.6:
+        falls = np.full(number, rng.uniform(0, 2 * np.pi))
+    else:
+        gy, gx = np.gradient(ndimage.gaussian_filter(field, 6))
+        falls = np.arctan2(-gy[rows[roots], columns[roots]], -gx[rows[roots], columns[roots]]) + rng.normal(0, 0.8)
+    falls = falls + 0.4 * smooth_noise(rng, size, int(rng.integers(2, 8)))[rows[roots], columns[roots]]
+    falls = falls + rng.normal(0, rng.uniform(0, 0.25), number)
+    angles = falls[locks] + rng.normal(0, rng.uniform(0.01, 0.15), count)
+    lengths = rng.uniform(0.15, 0.7) * size * rng.uniform(0.3, 1.5, number)[locks] * rng.uniform(0.7, 1.2, count)
+    drawn = np.exp(rng.uniform(np.log(0.2), np.log(widest))) * rng.uniform(0.4, 1.4, count)
+    return _strands(rng, c, r, angles, lengths, rng.uniform(0.05, 0.5), drawn, locks=locks)
+
+
+def _tones_of(rng: Generator, count: int) -> NDArray[np.float32]:
+    """Return a tone for each of `count` things: what lies beneath is drawn first and is a little darker."""
+    tones = rng.standard_normal(count) + rng.uniform(0, 1) * np.linspace(-1, 1, count)
+    return tones.astype(np.float32)
+
+
+def fibres(rng: Generator, size: int) -> Drawn:
     """Few long threads, stalks or cables that cross the view, with a solid thing somewhere."""
-    alpha = np.zeros((size, size), np.float32)
+    alpha, tones = np.zeros((2, size, size), np.float32)
     count = int(rng.integers(2, 18))
     starts = rng.uniform(0, size, (2, count)).astype(np.float32)
     drawn = np.exp(rng.uniform(np.log(0.6), np.log(9), count))
@@ -159,32 +214,33 @@ def fibres(rng: Generator, size: int) -> Matte:
         rng, starts[0], starts[1], rng.uniform(0, 2 * np.pi, count), lengths, rng.uniform(0, 1.5), drawn, 48
     )
     opacities = np.broadcast_to(rng.uniform(0.6, 1.0, (count, 1)), xs.shape).astype(np.float32)
-    draw_strands(alpha, xs, ys, widths, opacities)
+    draw_strands(alpha, tones, xs, ys, widths, opacities, _tones_of(rng, count))
     solid = soft_threshold(signed_distance_like(rng, size) - rng.uniform(0.05, 0.25) * size, rng.uniform(1.2, 4))
-    return np.clip(1 - (1 - alpha) * (1 - solid), 0, 1)
+    return Drawn(np.clip(1 - (1 - alpha) * (1 - solid), 0, 1), tones)
 
 
-def foliage(rng: Generator, size: int) -> Matte:
+def foliage(rng: Generator, size: int) -> Drawn:
     """Many leaves around a body, with gaps between them."""
     density = signed_distance_like(rng, size)
-    alpha = np.zeros((size, size), np.float32)
+    alpha, tones = np.zeros((2, size, size), np.float32)
     length = np.exp(rng.uniform(np.log(3), np.log(40)))
     slim = rng.uniform(0.1, 0.6)
     softness = rng.uniform(1.0, 3.0)
     count = int(np.clip(rng.uniform(0.3, 1.5) * size * size / (length * length * slim * 4), 10, 900))
     lie = rng.uniform(0, np.pi)
     order = rng.uniform(0.2, np.pi)
-    for _ in range(count):
+    for tone in _tones_of(rng, count):
         r, c = rng.uniform(0, size, 2)
         if density[int(r), int(c)] < rng.normal(0, 0.06) * size:
             continue
         half = length * rng.uniform(0.5, 1.4)
-        draw_leaf(alpha, c, r, lie + rng.normal(0, order), half, half * slim, softness, rng.uniform(0.8, 1.0))
+        turn, opacity = lie + rng.normal(0, order), rng.uniform(0.8, 1.0)
+        draw_leaf(alpha, tones, c, r, turn, half, half * slim, softness, opacity, tone)
     core = soft_threshold(density - rng.uniform(0.05, 0.3) * size, rng.uniform(2, 10))
-    return np.clip(1 - (1 - alpha) * (1 - core), 0, 1)
+    return Drawn(np.clip(1 - (1 - alpha) * (1 - core), 0, 1), tones)
 
 
-def net(rng: Generator, size: int) -> Matte:
+def net(rng: Generator, size: int) -> Drawn:
     """A warped mesh, lace or fence inside an outline."""
     yy, xx = np.mgrid[:size, :size].astype(np.float32)
     angle = rng.uniform(0, np.pi)
@@ -205,30 +261,30 @@ def net(rng: Generator, size: int) -> Matte:
         mesh = np.maximum(mesh, rng.uniform(0.05, 0.4))
     outline = signed_distance_like(rng, size)
     solid = soft_threshold(outline - rng.uniform(0.1, 0.3) * size, 3)
-    return np.maximum(mesh * soft_threshold(outline, rng.uniform(1.2, 6)), solid)
+    return Drawn(np.maximum(mesh * soft_threshold(outline, rng.uniform(1.2, 6)), solid))
 
 
-def smoke(rng: Generator, size: int) -> Matte:
+def smoke(rng: Generator, size: int) -> Drawn:
     """Fractal density, from mist to thick smoke, with a solid core."""
     noise = smooth_noise(rng, size, int(rng.integers(2, 7)), int(rng.integers(3, 7)), rng.uniform(0.45, 0.7))
     field = signed_distance_like(rng, size) / (0.2 * size)
     thickness = np.clip(field + rng.uniform(0.2, 0.8) * noise, 0, None)
     alpha = 1 - np.exp(-rng.uniform(0.5, 4) * thickness)
     core = soft_threshold(field * 0.2 * size - rng.uniform(0.1, 0.3) * size, rng.uniform(4, 40))
-    return np.clip(np.maximum(alpha * rng.uniform(0.5, 1), core), 0, 1).astype(np.float32)
+    return Drawn(np.clip(np.maximum(alpha * rng.uniform(0.5, 1), core), 0, 1).astype(np.float32))
 
 
-def glass(rng: Generator, size: int) -> Matte:
+def glass(rng: Generator, size: int) -> Drawn:
     """Constant or slowly varying translucency with a brighter rim, beside something solid."""
     field = signed_distance_like(rng, size)
     level = np.clip(rng.uniform(0.1, 0.8) + rng.uniform(0, 0.25) * smooth_noise(rng, size, 3), 0.03, 0.97)
     rim = np.exp(-np.abs(field) / rng.uniform(1.5, 8)) * rng.uniform(0, 0.6)
     sheet = np.clip(level + rim, 0, 1) * soft_threshold(field, rng.uniform(1, 4))
     solid = soft_threshold(signed_distance_like(rng, size) - rng.uniform(0, 0.2) * size, rng.uniform(1, 4))
-    return np.maximum(sheet, solid).astype(np.float32)
+    return Drawn(np.maximum(sheet, solid).astype(np.float32))
 
 
-KINDS: dict[str, Callable[[Generator, int], Matte]] = {
+KINDS: dict[str, Callable[[Generator, int], Drawn]] = {
     "blob": blob,
     "sharp": sharp,
     "motion": motion,
@@ -241,7 +297,7 @@ KINDS: dict[str, Callable[[Generator, int], Matte]] = {
 }
 
 
-def sprite(rng: Generator, size: int, sprites: Sequence[NDArray[np.uint8]]) -> Matte:
+def sprite(rng: Generator, size: int, sprites: Sequence[NDArray[np.uint8]]) -> Drawn:
     """A real matte from `sprites` (uint8), turned, scaled, mirrored and softened, in a random place."""
     source = Image.fromarray(sprites[int(rng.integers(len(sprites)))])
     scale = np.exp(rng.uniform(np.log(0.5), np.log(2.2))) * size / max(source.size)
@@ -265,4 +321,4 @@ def sprite(rng: Generator, size: int, sprites: Sequence[NDArray[np.uint8]]) -> M
     if rng.random() < 0.6:
         body = soft_threshold(signed_distance_like(rng, size) - rng.uniform(0, 0.3) * size, rng.uniform(1, 6))
         alpha = 1 - (1 - alpha) * (1 - body)
-    return np.clip(alpha, 0, 1)
+    return Drawn(np.clip(alpha, 0, 1))

@@ -7,16 +7,19 @@ from numba import njit
 
 
 @njit(cache=True)
-def draw_strand(alpha, xs, ys, widths, opacities):  # type: ignore[no-untyped-def]
-    """Draw one strand into `alpha` (H, W) float32, in place.
+def draw_strand(alpha, tones, xs, ys, widths, opacities, tone):  # type: ignore[no-untyped-def]
+    """Draw one strand into `alpha` and its tone into `tones`, both (H, W) float32, in place.
 
     A strand is a polyline with a width in pixels and an opacity at each point. A pixel takes the largest coverage of
-    any of its segments, and the strand lies over what is there: α ← 1 − (1−α)(1−c).
+    any of its segments, and the strand lies over what is there: α ← 1 − (1−α)(1−c), and its tone over theirs, as a
+    colour that is not multiplied by alpha does.
 
     Parameters
     ----------
-    alpha : (H, W) float32
+    alpha, tones : (H, W) float32
     xs, ys, widths, opacities : (P,) float32
+    tone : float
+        How much lighter (> 0) or darker than its body the strand is.
     """
     height, width = alpha.shape
     points = xs.shape[0]
@@ -54,29 +57,39 @@ def draw_strand(alpha, xs, ys, widths, opacities):  # type: ignore[no-untyped-de
         for c in range(cover.shape[1]):
             value = cover[r, c]
             if value > 0:
-                alpha[top + r, left + c] = 1 - (1 - alpha[top + r, left + c]) * (1 - value)
+                _lay_over(alpha, tones, top + r, left + c, value, tone)
 
 
 @njit(cache=True)
-def draw_strands(alpha, xs, ys, widths, opacities):  # type: ignore[no-untyped-def]
-    """Draw many strands of equal length, each a row of the (K, P) float32 arrays, into `alpha` one over the other."""
+def _lay_over(alpha, tones, r, c, cover, tone):  # type: ignore[no-untyped-def]
+    """Lay a thing of coverage `cover` > 0 over pixel (r, c)."""
+    total = 1 - (1 - alpha[r, c]) * (1 - cover)
+    tones[r, c] += (tone - tones[r, c]) * cover / total
+    alpha[r, c] = total
+
+
+@njit(cache=True)
+def draw_strands(alpha, tones, xs, ys, widths, opacities, tone):  # type: ignore[no-untyped-def]
+    """Draw strands of equal length, rows of the (K, P) arrays with `tone` (K,), one over the other (`draw_strand`)."""
     for k in range(xs.shape[0]):
-        draw_strand(alpha, xs[k], ys[k], widths[k], opacities[k])
+        draw_strand(alpha, tones, xs[k], ys[k], widths[k], opacities[k], tone[k])
 
 
 @njit(cache=True)
-def draw_leaf(alpha, x, y, angle, length, width, softness, opacity):  # type: ignore[no-untyped-def]
-    """Draw one leaf (a lens of two parabolas around the point x, y) into `alpha` (H, W) float32, in place.
+def draw_leaf(alpha, tones, x, y, angle, length, width, softness, opacity, tone):  # type: ignore[no-untyped-def]
+    """Draw one leaf (a lens of two parabolas around the point x, y) into `alpha` and `tones`, in place.
 
     Parameters
     ----------
-    alpha : (H, W) float32
+    alpha, tones : (H, W) float32
     x, y, angle, length, width : float
         Centre in pixels, direction in radians, half length and half width in pixels.
     softness : float
         Width of the edge in pixels, at least 1 for an anti-aliased one.
     opacity : float
         In [0, 1].
+    tone : float
+        How much lighter (> 0) or darker than its body the leaf is.
     """
     height, columns = alpha.shape
     reach = max(length, width) + softness
@@ -90,4 +103,4 @@ def draw_leaf(alpha, x, y, angle, length, width, softness, opacity):  # type: ig
             slope = 2 * width * u / length
             value = min(1.0, max(0.0, inside / np.sqrt(1 + slope * slope) / softness + 0.5)) * opacity
             if value > 0 and abs(u) < 1.2:
-                alpha[r, c] = 1 - (1 - alpha[r, c]) * (1 - value)
+                _lay_over(alpha, tones, r, c, value, tone)

@@ -79,7 +79,7 @@ def test_a_series_without_sprites_draws_the_other_kinds(photos: list[np.ndarray]
 @pytest.mark.parametrize("kind", KINDS)
 def test_trimaps_widen_the_soft_region_of_every_kind(kind: str) -> None:
     for number in range(4):
-        alpha = KINDS[kind](np.random.default_rng((1, number)), 61).astype(np.float32)
+        alpha = KINDS[kind](np.random.default_rng((1, number)), 61).alpha.astype(np.float32)
         trimap = draw_trimap(np.random.default_rng((2, number)), alpha)
         unknown = trimap == 128
         assert np.all(unknown[(alpha > 0) & (alpha < 1)])
@@ -96,11 +96,13 @@ def test_soft_pixels_at_the_border_of_an_odd_view_stay_unknown() -> None:
         assert np.all(trimap[alpha == 0.5] == 128)
 
 
-def test_a_matte_that_is_solid_everywhere_is_known_but_for_islands() -> None:
+def test_a_matte_that_is_solid_everywhere_is_known_but_for_islands_or_in_spots_alone() -> None:
     for value, known in ((1.0, 255), (0.0, 0)):
         solid = np.full((32, 32), value, np.float32)
         trimaps = [draw_trimap(np.random.default_rng(seed), solid) for seed in range(40)]
         assert np.setdiff1d(trimaps, [known, 128]).size == 0
         whole = [bool((trimap == known).all()) for trimap in trimaps]
         assert 20 < sum(whole) < 40
-        assert all((trimap == known).mean() > 0.6 for trimap in trimaps)
+        shares = [(trimap == known).mean() for trimap in trimaps]
+        assert min(shares) > 0
+        assert np.mean(np.array(shares) > 0.6) > 0.85

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lsa_engine.training.mattes import KINDS, smooth_noise, soft_threshold, sprite
+from lsa_engine.training.mattes import KINDS, _strands, smooth_noise, soft_threshold, sprite
 
 SIZES = (48, 65)
 SPRITE = np.clip(255 * np.hypot(*np.mgrid[-1:1:50j, -1:1:70j]), 0, 255).astype(np.uint8)
+# The angle, length, curl and width of a strand.
+STRAND = (np.array([0.3]), np.array([30.0]), 0.5, np.array([1.0]))
 
 
 def draw(kind: str, number: int, size: int) -> np.ndarray:
     rng = np.random.default_rng((3, number))
-    return sprite(rng, size, [SPRITE]) if kind == "sprite" else KINDS[kind](rng, size)
+    return (sprite(rng, size, [SPRITE]) if kind == "sprite" else KINDS[kind](rng, size)).alpha
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "sprite"])
@@ -39,6 +41,23 @@ def test_every_kind_is_the_same_again_and_another_with_another_number(kind: str)
 def test_every_kind_has_soft_pixels(kind: str) -> None:
     soft = [((alpha > 0.02) & (alpha < 0.98)).mean() for alpha in (draw(kind, number, 64) for number in range(6))]
     assert np.mean(soft) > 0.005
+
+
+@pytest.mark.parametrize("kind", ["hair", "fibres", "foliage"])
+def test_things_have_tones_of_their_own_where_they_are_and_none_elsewhere(kind: str) -> None:
+    spreads = []
+    for number in range(6):
+        drawn = KINDS[kind](np.random.default_rng((4, number)), 65)
+        assert drawn.tones is not None
+        assert np.all(drawn.tones[drawn.alpha == 0] == 0)
+        spreads.append(drawn.tones.std())
+    assert 0.1 < np.mean(spreads) < 1.5
+
+
+def test_hair_grows_out_of_its_body_without_a_gap() -> None:
+    xs, ys, _, along = _strands(np.random.default_rng(0), np.array([5.0]), np.array([7.0]), *STRAND)
+    assert (xs[0, 0], ys[0, 0], along[0], along[-1]) == (5, 7, 0, 1)
+    assert np.hypot(np.diff(xs), np.diff(ys)).sum() == pytest.approx(30, rel=1e-5)
 
 
 def test_noise_has_unit_variance_and_its_octaves_add_detail() -> None:
