@@ -34,5 +34,9 @@ class DataError(LsaError, ValueError):
     """A training or evaluation data set is missing, half there, or mismatched."""
 
 
+class NotEnoughMemory(LsaError, MemoryError):
+    """The memory does not suffice, not even for the smallest parts that something can be computed in."""
+
+
 class Cancelled(LsaError):
     """The work was stopped by its :class:`~lsa_engine.progress.CancelToken`; nothing was written."""

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lsa_engine.arrays import as_alpha, require_area, to_numpy
+from lsa_engine.distances import Spacing, checked_distance, checked_spacing, count_steps, within
 from lsa_engine.errors import InputError, TrimapError
+from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.trimap_coding import (
     BACKGROUND,
     FOREGROUND,
@@ -119,7 +121,14 @@ class Trimap:
 
     @classmethod
     def from_mask(
-        cls, mask: Any, *, inner: float, outer: float, spacing: float | tuple[float, float] = (1.0, 1.0)
+        cls,
+        mask: Any,
+        *,
+        inner: float,
+        outer: float,
+        spacing: float | Spacing = (1.0, 1.0),
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
     ) -> Trimap:
         """Make a trimap from a segmentation by keeping a distance from its outline.
 
@@ -135,6 +144,8 @@ class Trimap:
             Euclidean distances between pixel centres in the units of `spacing`, 0 or more.
         spacing : float or (float, float)
             Height and width of a pixel; the default counts in pixels.
+        progress, cancel
+            As everywhere in the engine.
 
         Returns
         -------
@@ -145,6 +156,8 @@ class Trimap:
         ------
         InputError
             If `mask` is not (H, W), is too small or holds floats, a distance is negative, or a spacing not positive.
+        Cancelled
+            If the token is set.
         """
         array = _checked_plane(to_numpy(mask, "mask"), "mask")
         if array.dtype.kind == "f":
@@ -153,11 +166,20 @@ class Trimap:
                 "threshold it, for example mask > 0.5."
             )
         inside = array > 0
-        distances = _checked_distance(inner, "inner"), _checked_distance(outer, "outer")
-        return _with_band(inside, ~inside, *distances, _checked_spacing(spacing))
+        distances = checked_distance(inner, "inner"), checked_distance(outer, "outer")
+        return _with_band(inside, ~inside, *distances, checked_spacing(spacing), progress, cancel)
 
     @classmethod
-    def from_alpha(cls, alpha: Any, foreground_distance: float, background_distance: float) -> Trimap:
+    def from_alpha(
+        cls,
+        alpha: Any,
+        foreground_distance: float,
+        background_distance: float,
+        *,
+        spacing: float | Spacing = (1.0, 1.0),
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Trimap:
         """Make a trimap from a true matte by dilating {α < 1} and {α > 0}, as in training (section 5).
 
         Parameters
@@ -165,8 +187,12 @@ class Trimap:
         alpha : array_like or torch.Tensor
             (H, W) as :func:`lsa_engine.image_io.as_alpha` takes it.
         foreground_distance, background_distance : float
-            Euclidean distances in pixels, 0 or more, by which {α < 1} grows into the foreground and {α > 0} into the
-            background (1 to 24 in the paper).
+            Euclidean distances in the units of `spacing`, 0 or more, by which {α < 1} grows into the foreground and
+            {α > 0} into the background (1 to 24 pixels in the paper).
+        spacing : float or (float, float)
+            Height and width of a pixel; the default counts in pixels.
+        progress, cancel
+            As everywhere in the engine.
 
         Returns
         -------
@@ -176,12 +202,14 @@ class Trimap:
         Raises
         ------
         InputError
-            If `alpha` is not a matte, or a distance is negative.
+            If `alpha` is not a matte, a distance is negative, or a spacing not positive.
+        Cancelled
+            If the token is set.
         """
         matte = as_alpha(alpha)
-        inner = _checked_distance(foreground_distance, "foreground_distance")
-        outer = _checked_distance(background_distance, "background_distance")
-        return _with_band(matte >= 1, matte <= 0, inner, outer, (1.0, 1.0))
+        inner = checked_distance(foreground_distance, "foreground_distance")
+        outer = checked_distance(background_distance, "background_distance")
+        return _with_band(matte >= 1, matte <= 0, inner, outer, checked_spacing(spacing), progress, cancel)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -291,21 +319,6 @@ def _checked_plane(array: NDArray[Any], name: str) -> NDArray[Any]:
     return array
 
 
-def _checked_distance(distance: float, name: str) -> float:
-    if not np.isfinite(distance) or distance < 0:
-        raise InputError(f"The distance {name} is {distance}, but it must be finite and 0 or more: choose another.")
-    return float(distance)
-
-
-def _checked_spacing(spacing: float | tuple[float, float]) -> tuple[float, float]:
-    sizes = np.atleast_1d(np.asarray(spacing, dtype=np.float64))
-    if sizes.shape not in ((1,), (2,)) or not (np.isfinite(sizes).all() and (sizes > 0).all()):
-        raise InputError(
-            f"The spacing is {spacing!r}, but the height and width of a pixel are expected: pass two positive numbers."
-        )
-    return float(sizes[0]), float(sizes[-1])
-
-
 def _two_sided_boundary(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
     near_region = ndimage.binary_dilation(region, _FOUR_NEIGHBOURS)
     near_complement = ndimage.binary_dilation(~region, _FOUR_NEIGHBOURS)
@@ -317,17 +330,15 @@ def _with_band(
     surely_outside: NDArray[np.bool_],
     inner: float,
     outer: float,
-    spacing: tuple[float, float],
+    spacing: Spacing,
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
 ) -> Trimap:
     """Keep as known what lies farther than a distance from everything that is not sure."""
-    values = np.full(surely_inside.shape, UNKNOWN, np.uint8)
-    values[_farther_than(inner, surely_inside, spacing)] = FOREGROUND
-    values[_farther_than(outer, surely_outside, spacing)] = BACKGROUND
+    shape = surely_inside.shape[0], surely_inside.shape[1]
+    count = sum(count_steps(shape, distance, spacing) for distance in (inner, outer))
+    steps = Steps("measuring distances", count, progress, cancel)
+    values = np.full(shape, UNKNOWN, np.uint8)
+    values[~within(inner, ~surely_inside, spacing, steps)] = FOREGROUND
+    values[~within(outer, ~surely_outside, spacing, steps)] = BACKGROUND
     return Trimap(values)
-
-
-def _farther_than(distance: float, region: NDArray[np.bool_], spacing: tuple[float, float]) -> NDArray[np.bool_]:
-    """Return the pixels of a region that lie farther than `distance` from the nearest pixel outside it."""
-    if region.all():  # nothing to be near to; the distance transform is undefined there
-        return region
-    return np.asarray(ndimage.distance_transform_edt(region, sampling=spacing) > distance)
