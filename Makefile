@@ -16,7 +16,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo napari test test-engine test-gui qt-packages lint format bench bench-foreground bench-gui screenshots clean distclean
+.PHONY: help demo napari test test-engine test-gui qt-packages lint format bench bench-foreground bench-inference bench-gui screenshots clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ bench: $(VENV)/.base ## Measure speed and memory
 
 bench-foreground: $(VENV)/.base ## Measure foreground refinement and estimation
 	@$(BIN)/python benchmarks/foreground.py
+
+bench-inference: $(VENV)/.base ## Measure refinement, and memory from 1 to 100 megapixels (CASES=FOLDER, SIZES=MEGAPIXELS)
+	@$(BIN)/python benchmarks/inference.py $(CASES)
+	@$(BIN)/python benchmarks/memory.py $(SIZES)
 
 bench-gui: $(VENV)/.all qt-packages ## Measure how long the widgets hold up napari's event loop
 	@QT_API=$(QT_API) $(SCREEN) $(BIN)/python benchmarks/gui/responsiveness.py

@@ -35,7 +35,7 @@ def scene(width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]
     photo = Image.fromarray(load_photograph()).resize((width, height), Image.Resampling.BICUBIC)
     rng = np.random.default_rng(7)
     side = 1024
-    drawn = np.maximum(KINDS["hair"](rng, side), KINDS["blob"](rng, side))
+    drawn = np.maximum(KINDS["hair"](rng, side).alpha, KINDS["blob"](rng, side).alpha)
     alpha = Image.fromarray(np.round(255 * drawn.clip(0, 1)).astype(np.uint8)).resize((width, height))
     return np.asarray(photo), np.asarray(alpha)
 

@@ -1,4 +1,4 @@
-"""Backpropagating refinement: the fast method beside a plain transcription of the published loop, on the same weights.
+"""Live corrections, and the fast refinement beside a plain transcription of the published loop, on the same weights.
 
 Give it a data set (`lsa evaluate` says how it is laid out); without one it takes the sample photograph.
 """
@@ -34,7 +34,7 @@ RATE = 20.0
 def pictures(folder: Path | None, most: int, scale: float) -> Iterator[tuple[str, NDArray[np.float32], lsa.Trimap]]:
     """Yield names, images and trimaps."""
     if folder is None:
-        yield "sample", as_float_image(load_photograph()), lsa.Trimap(np.asarray(load_trimap()))
+        yield "sample", as_float_image(load_photograph()), lsa.Trimap(load_trimap().values)
         return
     for case in find_cases(folder)[:most]:
         image, trimap = Image.fromarray(read_image(case.image)[..., :3]), read_trimap(case.trimap)
@@ -62,7 +62,7 @@ def published_loop(network: LSANet, image: NDArray[np.float32], trimap: lsa.Trim
     def cost_of(output: Tensor) -> Tensor:
         alpha = output[0, 0].clamp(0, 1)
         border = alpha[background].square().sum() + (1 - alpha[foreground]).square().sum()
-        drift = F.l1_loss(alpha[unknown], initial[0, 0][unknown])
+        drift = F.l1_loss(alpha[unknown], initial[0, 0][unknown].clamp(0, 1))
         return border / (background.sum() + foreground.sum()) + 0.1 * drift.square()
 
     tensors = {
@@ -85,6 +85,31 @@ def published_loop(network: LSANet, image: NDArray[np.float32], trimap: lsa.Trim
     return costs, times
 
 
+def time_corrections(matter: lsa.Matter, side: int, strokes: int = 12) -> str:
+    """Return a row of a table: how long strokes of the brush, one after the other, take to be answered."""
+    size = (side, side)
+    photograph, values = Image.fromarray(load_photograph()), Image.fromarray(load_trimap().values)
+    matter.set_image(np.asarray(photograph.resize(size, Image.Resampling.BICUBIC)))
+    trimap = np.array(values.resize(size, Image.Resampling.NEAREST))
+    matter.set_trimap(trimap)
+    matter.refine(lsa.Refinement(iterations=2))
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:side, :side]
+    seconds, passes = [], []
+    for _ in range(strokes):
+        unknown = np.argwhere(trimap == 128)
+        row, column = unknown[rng.integers(len(unknown))]
+        trimap[np.hypot(rows - row, columns - column) <= side / 150] = rng.choice([0, 255])
+        start = time.perf_counter()
+        report = matter.correct(trimap).report
+        seconds.append(time.perf_counter() - start)
+        passes.append(report.iterations)
+    return (
+        f"| {side**2 / 1e6:.1f} | {seconds[0]:.2f} | {statistics.median(seconds):.2f} | {max(seconds):.2f} | "
+        f"{statistics.median(passes):g} |"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?")
@@ -96,8 +121,12 @@ def main() -> None:
     plain = build_network(loaded.metadata["size"])
     fit_state(plain, loaded)
     plain.eval()
-    matter = lsa.Matter(options.weights, dtype="float32")
-    print(f"## Backpropagating refinement, {options.weights}, {torch.get_num_threads()} threads\n")
+    matter = lsa.Matter(options.weights, dtype="float32", tiles="off")
+    print(f"## Corrections, {options.weights}, {torch.get_num_threads()} threads\n")
+    print("| megapixels | first answer, s | median | longest | passes |\n|---|---|---|---|---|")
+    for side in (500, 1000, 2000):
+        print(time_corrections(matter, side), flush=True)
+    print(f"\n## Backpropagating refinement, {options.weights}, {torch.get_num_threads()} threads\n")
     print(
         "| image | cost before | published, 100 passes | fast | its passes | passes to the published cost | "
         "published ÷ fast, time | published ÷ fast to the same cost |\n|---|---|---|---|---|---|---|---|"

@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     )
     from lsa_engine.evaluation.metrics import Scores, evaluate
     from lsa_engine.foreground import energy, estimate_foreground, refine_foreground
-    from lsa_engine.inference.matter import Matter, matte
+    from lsa_engine.inference.matter import Matter
+    from lsa_engine.inference.one_call import matte
     from lsa_engine.inference.refinement import Refinement
     from lsa_engine.inference.results import MatteResult
     from lsa_engine.measure import Measurement, measure_matte
     from lsa_engine.progress import CancelToken, Progress
+    from lsa_engine.propagation import propose_trimaps
     from lsa_engine.training.recipe import Recipe
     from lsa_engine.training.trainer import train
     from lsa_engine.trimap import Trimap
@@ -69,8 +71,9 @@ _HOMES = {
     "estimate_foreground": "lsa_engine.foreground",
     "evaluate": "lsa_engine.evaluation.metrics",
     "import_checkpoint": "lsa_engine.weights.published",
-    "matte": "lsa_engine.inference.matter",
+    "matte": "lsa_engine.inference.one_call",
     "measure_matte": "lsa_engine.measure",
+    "propose_trimaps": "lsa_engine.propagation",
     "refine_foreground": "lsa_engine.foreground",
     "train": "lsa_engine.training.trainer",
 }
@@ -103,6 +106,7 @@ __all__ = [
     "import_checkpoint",
     "matte",
     "measure_matte",
+    "propose_trimaps",
     "refine_foreground",
     "train",
 ]

@@ -69,3 +69,9 @@ def peak_memory(device: torch.device) -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there is not enough memory; on a processor, torch says it in words only."""
+    words = ("allocate memory", "out of memory", "bad_alloc", "could not create a primitive")  # the last is oneDNN's
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(word in str(error) for word in words)

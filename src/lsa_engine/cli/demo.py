@@ -1,6 +1,7 @@
-"""Matte the sample photograph: write alpha.png, cutout.png and overview.png into a folder.
+"""Matte the sample photograph: write alpha.png, cutout.png, overview.png and refinement.png into a folder.
 
-The overview shows image, trimap, alpha and the cut-out on a checkerboard side by side.
+The overview shows image, trimap, alpha and the cut-out on a checkerboard side by side; refinement.png the two places
+where the network obeyed the trimap least, without and with backpropagating refinement (the paper's Fig. 3).
 
   lsa demo --output demo
 """
@@ -33,18 +34,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Matte the sample and write three pictures."""
+    """Matte and refine the sample and write four pictures."""
     from lsa_engine import samples
     from lsa_engine.compositing import cutout
     from lsa_engine.foreground import estimate_foreground
     from lsa_engine.image_io import as_float_image, write_alpha, write_image, write_rgba
-    from lsa_engine.inference.matter import matte
+    from lsa_engine.inference.comparison import compare_refinement
+    from lsa_engine.inference.one_call import matte
+    from lsa_engine.inference.refinement import Refinement
 
     image = as_float_image(samples.load_photograph())
     trimap = samples.load_trimap()
     with ProgressBar() as progress:
         result = matte(
-            image, trimap, weights=options.weights, device=options.device, dtype=options.dtype, progress=progress
+            image,
+            trimap,
+            weights=options.weights,
+            refinement=Refinement(),
+            device=options.device,
+            dtype=options.dtype,
+            progress=progress,
         )
         foreground, _ = estimate_foreground(image, result.alpha, progress=progress)
     rgba = cutout(foreground, result.alpha)
@@ -54,8 +63,9 @@ def run(options: argparse.Namespace) -> int:
     write_alpha(folder / "alpha.png", result.alpha)
     write_rgba(folder / "cutout.png", rgba, bits=8)
     write_image(folder / "overview.png", overview(image, trimap.values, rgba), bits=8)
+    write_image(folder / "refinement.png", compare_refinement(image, trimap, result), bits=8)
     report = result.report
-    print(f"Wrote alpha.png, cutout.png and overview.png into {folder} ({report.weights}, {report.seconds:.1f} s).")
+    print(f"Wrote alpha, cutout, overview and refinement.png into {folder} ({report.weights}, {report.seconds:.1f} s).")
     return DONE
 
 

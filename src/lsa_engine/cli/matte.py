@@ -2,9 +2,11 @@
 
 lsa matte photo.png trimap.png -o alpha.png --cutout cutout.png
 lsa matte IMAGES TRIMAPS -o MATTES --cutout CUTOUTS
+lsa matte stack.tif trimaps.tif -o alphas.tif
 
 A folder's files are matched by name; a folder that was begun is finished, and what is done is kept. MATTES/mattes.csv
-holds one line for each image.
+holds one line for each image. Of a TIFF with several pictures (z, time) each is matted, with the trimap of its page or
+one trimap for all.
 """
 
 from __future__ import annotations
@@ -14,15 +16,18 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lsa_engine.cli.files import PICTURES, add_image_options, check_outputs
-from lsa_engine.cli.options import add_method_options, add_model_options, refinement
+from lsa_engine.cli.options import add_memory_options, add_method_options, add_model_options, refinement
 from lsa_engine.cli.progress_bar import ProgressBar
 from lsa_engine.cli.status import DONE, UNUSABLE
 
 if TYPE_CHECKING:
+    from lsa_engine.image_io.stacks import Stack
     from lsa_engine.inference.folders import MattedFile
+    from lsa_engine.inference.refinement import Refinement
+    from lsa_engine.inference.results import Report
 
 _TABLES = (".csv", ".json")
 
@@ -60,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_image_options(parser)
     add_model_options(parser)
     add_method_options(parser)
+    add_memory_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -83,9 +89,13 @@ def _run_file(options: argparse.Namespace) -> int:
     method = refinement(options)
 
     from lsa_engine.image_io import read_colours, read_trimap
+    from lsa_engine.image_io.stacks import read_stack
     from lsa_engine.inference.files import ResultFiles, cut_out, write_result
-    from lsa_engine.inference.matter import matte
+    from lsa_engine.inference.one_call import matte
 
+    stack = read_stack(options.image)
+    if stack is not None:
+        return _run_stack(options, stack, method)
     image = read_colours(options.image, data_range=options.data_range, ignore_alpha=options.ignore_alpha)
     trimap = read_trimap(options.trimap)
     with ProgressBar() as progress:
@@ -98,6 +108,8 @@ def _run_file(options: argparse.Namespace) -> int:
             tta=options.tta,
             device=options.device,
             dtype=options.dtype,
+            tiles=options.tiles,
+            memory_limit=options.memory_limit,
             progress=progress,
         )
         # All computing comes before the first file, so that Ctrl-C leaves either nothing or everything.
@@ -109,6 +121,46 @@ def _run_file(options: argparse.Namespace) -> int:
         print(f"lsa: {note}", file=sys.stderr)
     how = f"{report.weights or report.method} on {report.device}, {report.dtype}, {report.seconds:.1f} s"
     print(f"Wrote {', '.join(map(str, outputs))} ({how}).")
+    return DONE
+
+
+def _run_stack(options: argparse.Namespace, stack: Stack, method: Refinement | None) -> int:
+    if options.cutout is not None:
+        options.fail(f"--cutout was given, but {options.image} is a stack: cut-outs are made of single pictures")
+    if options.output.suffix.lower() not in (".tif", ".tiff"):
+        options.fail(f"{options.image} is a stack, whose mattes go into one .tif: name one, not {options.output}")
+    from contextlib import ExitStack
+    from functools import partial
+
+    from lsa_engine.inference.matter import Matter
+    from lsa_engine.inference.one_call import matte
+    from lsa_engine.inference.stacks import matte_stack
+
+    with ProgressBar() as progress, ExitStack() as opened:
+        run = partial(matte, method=options.method, refinement=method, tta=options.tta)
+        if options.method == "network":
+            settings = {name: getattr(options, name) for name in ("device", "dtype", "tiles", "memory_limit")}
+            run = partial(run, weights=opened.enter_context(Matter(options.weights, **settings)))
+
+        def tell(number: int, report: Report) -> None:
+            for note in report.notes:
+                progress.print(f"lsa: page {number}: {note}", sys.stderr)
+
+        reports = matte_stack(
+            stack,
+            options.trimap,
+            options.output,
+            run,
+            name=str(options.image),
+            data_range=options.data_range,
+            ignore_alpha=options.ignore_alpha,
+            each=tell,
+            progress=progress,
+        )
+    if options.report is not None:
+        _write_json(options.report, [report.to_dict() for report in reports])
+    seconds = sum(report.seconds for report in reports)
+    print(f"Wrote {options.output} ({len(reports)} pages, {seconds:.1f} s).")
     return DONE
 
 
@@ -139,6 +191,8 @@ def _run_folder(options: argparse.Namespace) -> int:
             tta=options.tta,
             device=options.device,
             dtype=options.dtype,
+            tiles=options.tiles,
+            memory_limit=options.memory_limit,
             data_range=options.data_range,
             ignore_alpha=options.ignore_alpha,
             each=lambda file: _print_summary(file, progress),
@@ -147,7 +201,7 @@ def _run_folder(options: argparse.Namespace) -> int:
     if table is not None and table.suffix.lower() == ".csv":
         write_csv(table, files, MattedFile)
     elif table is not None:
-        _write_json(table, files)
+        _write_json(table, [asdict(file) for file in files])
     failed, kept = sum(file.failed for file in files), sum(file.kept for file in files)
     done = f"{len(files) - failed - kept} matted, {kept} kept from before, {failed} failed"
     print(f"{options.output}: {done}; one line each in {RECORD}.")
@@ -164,9 +218,9 @@ def _print_summary(file: MattedFile, progress: ProgressBar) -> None:
         progress.print(f"lsa: {file.image}: {file.notes}", sys.stderr)
 
 
-def _write_json(path: Path, files: list[MattedFile]) -> None:
+def _write_json(path: Path, lines: list[dict[str, Any]]) -> None:
     from lsa_engine.image_io import atomic_path
 
     with atomic_path(path) as temporary:
-        text = json.dumps([asdict(file) for file in files], indent=2, ensure_ascii=False)
+        text = json.dumps(lines, indent=2, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")

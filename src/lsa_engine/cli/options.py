@@ -32,6 +32,29 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_memory_options(parser: argparse.ArgumentParser) -> None:
+    """Add how large images are computed: ``--tiles``, ``--memory-limit``."""
+    group = parser.add_argument_group("memory")
+    group.add_argument(
+        "--tiles",
+        type=_tiles,
+        default="auto",
+        metavar="auto|off|PIXELS",
+        help="compute in tiles: of this size, never, or where the whole image takes more than the limit (auto)",
+    )
+    group.add_argument(
+        "--memory-limit",
+        type=float,
+        default=4.0,
+        metavar="GB",
+        help="what a computation may take beside image and matte (4)",
+    )
+
+
+def _tiles(text: str) -> str | int:
+    return int(text) if text.isdigit() else text
+
+
 def add_method_options(parser: argparse.ArgumentParser) -> None:
     """Add how the matte is made: test-time augmentation and backpropagating refinement."""
     group = parser.add_argument_group("method")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsa_engine.guidance.enlarging import enlarge_by_lines, lines_of
-from lsa_engine.guidance.reducing import reduce_pair, unknown_pixels
+from lsa_engine.guidance.reducing import reduce_pair, reduction_for, unknown_pixels
 
 _FACTOR = 4
 _MOST_UNKNOWN = 250_000
@@ -22,10 +22,11 @@ _ITERATIONS = 500
 def coarse_matte(image: Tensor, trimap: Tensor) -> Tensor:
     """Return the closed-form matte of a reduced image, brought back to full size by local lines of colour.
 
-    The image is reduced by 4 (by 8, 16, … where more than four million pixels are unknown), where colours
-    mix over several pixels anyway and closed-form matting spreads further and is much quicker. In each small window
-    the result is nearly a linear function of colour (the assumption of closed-form matting itself); the coefficients
-    vary slowly, so they are enlarged instead of the matte, and applied to the colours at full size.
+    The image is reduced by 4 (by 8, 16, … where more than four million pixels are unknown, or it has more than 128
+    million), where colours mix over several pixels anyway and closed-form matting spreads further and is much quicker.
+    In each small window the result is nearly a linear function of colour (the assumption of closed-form matting
+    itself); the coefficients vary slowly, so they are enlarged instead of the matte, and applied to the colours at full
+    size.
 
     Parameters
     ----------
@@ -43,11 +44,16 @@ def coarse_matte(image: Tensor, trimap: Tensor) -> Tensor:
     factor, colours, known = reduce_pair(image, trimap, _FACTOR, _MOST_UNKNOWN)
     # The loops release the interpreter lock, so the images of a batch are solved side by side.
     with ThreadPoolExecutor(max(1, min(len(image), torch.get_num_threads()))) as pool:
-        lines = list(pool.map(_lines, colours, known))
+        lines = list(pool.map(coarse_lines, colours, known))
     return enlarge_by_lines(image, trimap, np.stack(lines), factor)
 
 
-def _lines(colours: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+def coarse_reduction(unknown: int, pixels: int) -> int:
+    """Return by how much an image with so many unknown pixels, and so many in all, is reduced."""
+    return reduction_for(unknown, pixels, _FACTOR, _MOST_UNKNOWN)
+
+
+def coarse_lines(colours: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the lines (4, h, w) of the closed-form matte of one image (h, w, 3) with known foreground, background."""
     return lines_of(colours, closed_form(colours, *known), unknown_pixels(known))
 

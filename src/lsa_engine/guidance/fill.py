@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lsa_engine.boxes import Box
+
 _SWEEPS = 4
 _FALLBACK = 0.5
 
@@ -46,25 +48,138 @@ def smooth_fill(colours: Tensor, known: Tensor) -> Tensor:
 
 def _fill_on_processor(colours: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Fill one image (C, H, W) with loops that touch each pixel once where torch would pass over memory many times."""
-    from lsa_engine.guidance.fill_kernels import enlarge, halve, put_known, relax
+    from lsa_engine.guidance.fill_kernels import halve, put_known
 
+    if known.size == 1:
+        return np.where(known, colours, np.float32(_FALLBACK))
     weight = known[None].astype(np.float32)
-    weighted = colours * weight
-    levels = []
+    half = fill_means(halve(colours * weight), halve(weight))
+    filled = _enlarge(half, known.shape)
+    put_known(filled, colours, known)
+    return filled
+
+
+def fill_means(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the fill (C, h, w) of a reduced image, from coarse to fine.
+
+    Parameters
+    ----------
+    weighted : ndarray
+        (C, h, w) float32: means over cells of the known colours, with 0 where nothing is known.
+    weight : ndarray
+        (1, h, w) float32: share of each cell that is known.
+    """
+    from lsa_engine.guidance.fill_kernels import halve
+
+    levels = [_level(weighted, weight)]
     while max(weighted.shape[-2:]) > 1:
         weighted, weight = halve(weighted), halve(weight)
-        levels.append((weighted / np.maximum(weight, 1e-12), weight[0] > 0))
-    if not levels:
-        return np.where(known, colours, np.float32(_FALLBACK))
+        levels.append(_level(weighted, weight))
     coarsest, present = levels.pop()
     filled = np.where(present, coarsest, np.float32(_FALLBACK))
     for values, present in reversed(levels):
-        filled = enlarge(filled, *present.shape)
-        put_known(filled, values, present)
-        filled = relax(filled, present, _SWEEPS)
-    filled = enlarge(filled, *known.shape)
-    put_known(filled, colours, known)
+        filled = _settle(_enlarge(filled, present.shape), values, present)
     return filled
+
+
+def fill_window(
+    filled: NDArray[np.float32],
+    level: int,
+    size: tuple[int, int],
+    box: Box,
+    colours: NDArray[np.float32],
+    known: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Return a part of the fill that :func:`smooth_fill` gives of a whole image, from that of the reduced image.
+
+    Parameters
+    ----------
+    filled : ndarray
+        (C, h, w) float32 from :func:`fill_means`, of the image halved `level` times.
+    level : int
+        At least 1.
+    size : (int, int)
+        Height and width of the image.
+    box : Box
+        The part that is wanted.
+    colours, known : ndarray
+        (C, h, w) float32 and (h, w) bool, what is known in the part that :func:`fill_surroundings` names.
+
+    Returns
+    -------
+    ndarray
+        (C, h, w) float32; the same as in the whole fill up to rounding.
+    """
+    from lsa_engine.guidance.fill_kernels import halve, put_known
+
+    boxes, sizes = _windows(box, level, size), _sizes(size, level)
+    given = fill_surroundings(box, level, size)
+    weight = known[None].astype(np.float32)
+    weighted = colours * weight
+    levels = []
+    for step in range(1, level):
+        weighted, weight = halve(weighted), halve(weight)
+        part = boxes[step].within(given.reduced(2**step))
+        levels.append(_level(np.ascontiguousarray(part.cut(weighted)), np.ascontiguousarray(part.cut(weight))))
+    window = np.ascontiguousarray(boxes[level].cut(filled))
+    for step in reversed(range(1, level)):
+        window = _enlarge(window, sizes[step], boxes[step], boxes[step + 1], sizes[step + 1])
+        window = _settle(window, *levels[step - 1])
+    window = _enlarge(window, size, box, boxes[1], sizes[1])
+    inside = box.within(given)
+    put_known(window, inside.cut(colours), inside.cut(known))
+    return window
+
+
+def fill_surroundings(box: Box, level: int, size: tuple[int, int]) -> Box:
+    """Return the part of an image that :func:`fill_window` has to see."""
+    steps = max(level - 1, 0)
+    return _windows(box, level, size)[steps].enlarged(2**steps, size)
+
+
+def _windows(box: Box, level: int, size: tuple[int, int]) -> list[Box]:
+    """Return a box, and on every coarser level what its part of the next finer one is made from."""
+    boxes = [box]
+    for coarser in _sizes(size, level)[1:]:
+        boxes.append(boxes[-1].halved().grown(_SWEEPS + 2, coarser))
+    return boxes
+
+
+def _sizes(size: tuple[int, int], level: int) -> list[tuple[int, int]]:
+    return [(-(-size[0] // 2**step), -(-size[1] // 2**step)) for step in range(level + 1)]
+
+
+def _level(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the mean colours of what is known in each cell, and where there is any."""
+    return np.divide(weighted, np.maximum(weight, 1e-12), dtype=np.float32), weight[0] > 0
+
+
+def _settle(
+    filled: NDArray[np.float32], values: NDArray[np.float32], present: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Return a coarser level's fill, in place where it can be, with what is known put back and the rest relaxed."""
+    from lsa_engine.guidance.fill_kernels import put_known, relax
+
+    put_known(filled, values, present)
+    relaxed: NDArray[np.float32] = relax(filled, present, _SWEEPS)
+    return relaxed
+
+
+def _enlarge(
+    coarse: NDArray[np.float32],
+    size: tuple[int, ...],
+    window: Box | None = None,
+    given: Box | None = None,
+    coarse_size: tuple[int, ...] | None = None,
+) -> NDArray[np.float32]:
+    """Return a map (C, h, w) enlarged to `size`, or a window of it from the part `given` of one of `coarse_size`."""
+    from lsa_engine.guidance.fill_kernels import enlarge
+
+    coarse_size = coarse_size or coarse.shape[-2:]
+    given = given or Box(0, coarse_size[0], 0, coarse_size[1])
+    window = window or Box(0, size[0], 0, size[1])
+    enlarged: NDArray[np.float32] = enlarge(coarse, given.top, given.left, *coarse_size, tuple(window), *size)
+    return enlarged
 
 
 def _fill_in_torch(colours: Tensor, known: Tensor) -> Tensor:

@@ -24,29 +24,37 @@ def halve(values):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def enlarge(coarse, height, width):  # type: ignore[no-untyped-def]
-    """Resample bilinearly to (C, height, width), half-pixel centres, borders repeated."""
-    channels, rows, columns = coarse.shape
-    out = np.empty((channels, height, width), np.float32)
-    left = np.empty(width, np.int64)
-    across = np.empty(width, np.float32)
-    for c in range(width):
+def enlarge(coarse, first_row, first_column, rows, columns, window, height, width):  # type: ignore[no-untyped-def]
+    """Resample a part of a (C, rows, columns) map bilinearly to a part of a (C, height, width) one.
+
+    Half-pixel centres, borders repeated. `coarse` begins at `first_row` and `first_column` of its map and is repeated
+    beyond its own borders, too; `window` holds top, bottom, left and right of the result.
+    """
+    top, bottom, left, right = window
+    channels = len(coarse)
+    last_row, last_column = coarse.shape[1] - 1, coarse.shape[2] - 1
+    out = np.empty((channels, bottom - top, right - left), np.float32)
+    before = np.empty(right - left, np.int64)
+    after = np.empty(right - left, np.int64)
+    across = np.empty(right - left, np.float32)
+    for c in range(left, right):
         x = max(0.0, (c + 0.5) * columns / width - 0.5)
-        left[c] = min(int(x), columns - 1)
-        across[c] = x - left[c]
+        start = min(int(x), columns - 1)
+        across[c - left] = x - start
+        before[c - left] = min(max(start - first_column, 0), last_column)
+        after[c - left] = min(max(min(start + 1, columns - 1) - first_column, 0), last_column)
     for k in range(channels):
-        for r in range(height):
+        for r in range(top, bottom):
             y = max(0.0, (r + 0.5) * rows / height - 0.5)
-            top = min(int(y), rows - 1)
-            bottom = min(top + 1, rows - 1)
-            down = np.float32(y - top)
-            for c in range(width):
-                c0 = left[c]
-                c1 = min(c0 + 1, columns - 1)
-                t = across[c]
-                upper = coarse[k, top, c0] + t * (coarse[k, top, c1] - coarse[k, top, c0])
-                lower = coarse[k, bottom, c0] + t * (coarse[k, bottom, c1] - coarse[k, bottom, c0])
-                out[k, r, c] = upper + down * (lower - upper)
+            start = min(int(y), rows - 1)
+            down = np.float32(y - start)
+            above = min(max(start - first_row, 0), last_row)
+            below = min(max(min(start + 1, rows - 1) - first_row, 0), last_row)
+            for c in range(right - left):
+                c0, c1, t = before[c], after[c], across[c]
+                upper = coarse[k, above, c0] + t * (coarse[k, above, c1] - coarse[k, above, c0])
+                lower = coarse[k, below, c0] + t * (coarse[k, below, c1] - coarse[k, below, c0])
+                out[k, r - top, c] = upper + down * (lower - upper)
     return out
 
 

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lsa_engine.boxes import Box
 from lsa_engine.guidance.enlarging import enlarge_bilinearly, enlarge_by_lines, lines_of
-from lsa_engine.guidance.reducing import reduce_pair, unknown_pixels
+from lsa_engine.guidance.reducing import reduce_pair, reduction_for, unknown_pixels
 
 _FACTOR = 2
 _MOST_UNKNOWN = 400_000
@@ -48,15 +49,38 @@ def sampled_matte(image: Tensor, trimap: Tensor) -> Tensor:
     threads = max(1, min(len(image), torch.get_num_threads()))
     workers = max(1, torch.get_num_threads() // threads)
 
-    def solve(pair: tuple[NDArray[np.float64], NDArray[np.bool_]]) -> tuple[NDArray[np.float32], ...]:
-        alpha, trust = flow(*pair, _COLOUR_DISTANCE / factor, workers)
-        return lines_of(pair[0], alpha, unknown_pixels(pair[1])), trust
-
     # Searches and loops release the interpreter lock, so the images of a batch are solved side by side.
     with ThreadPoolExecutor(threads) as pool:
-        lines, trust = zip(*pool.map(solve, zip(colours, known, strict=True)), strict=True)
-    matte = enlarge_by_lines(image, trimap, np.stack(lines), factor)
-    rest = enlarge_bilinearly(torch.from_numpy(np.stack(trust)).to(image.device), factor, image.shape[-2:])
+        solved = [pool.submit(sampled_lines, *pair, factor, workers) for pair in zip(colours, known, strict=True)]
+        lines, trust = zip(*(future.result() for future in solved), strict=True)
+    return enlarge_samples(image, trimap, np.stack(lines), np.stack(trust), factor)
+
+
+def sampled_reduction(unknown: int, pixels: int) -> int:
+    """Return by how much an image with so many unknown pixels, and so many in all, is reduced."""
+    return reduction_for(unknown, pixels, _FACTOR, _MOST_UNKNOWN)
+
+
+def sampled_lines(
+    colours: NDArray[np.float64], known: NDArray[np.bool_], factor: int, workers: int = 1
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the lines (4, h, w) of the matte of a reduced image (h, w, 3), and how far to trust it (2, h, w)."""
+    alpha, trust = flow(colours, known, _COLOUR_DISTANCE / factor, workers)
+    return lines_of(colours, alpha, unknown_pixels(known)), trust
+
+
+def enlarge_samples(
+    image: Tensor,
+    trimap: Tensor,
+    lines: NDArray[np.float32],
+    trust: NDArray[np.float32],
+    factor: int,
+    box: Box | None = None,
+) -> Tensor:
+    """Return matte and trust (N, 3, H, W) as :func:`sampled_matte` does, of an image or of the part in a box."""
+    matte = enlarge_by_lines(image, trimap, lines, factor, box)
+    box = box or Box(0, image.shape[-2], 0, image.shape[-1])
+    rest = enlarge_bilinearly(trust, factor, box, image.device)
     return torch.cat([matte, torch.where(trimap == 128, rest, 0.0)], 1)
 
 

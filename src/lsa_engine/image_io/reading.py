@@ -25,7 +25,7 @@ _ORIENTATION_TAG = 274
 _HEAD = 32
 
 # What decoders raise about damaged files (imagecodecs' errors are RuntimeErrors).
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -64,7 +64,7 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
         pictures.
     """
     path = Path(path)
-    head = _read_head(path)
+    head = read_head(path)
     is_tiff, is_deep_png = head.startswith(tiff.SIGNATURES), png.bit_depth(head) == 16
     premultiplied = False
     try:
@@ -77,8 +77,8 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
             pixels, orientation = _read_with_pillow(path)
     except FileError:
         raise
-    except _DECODER_ERRORS as error:
-        raise _unreadable(path, head, error) from error
+    except DECODER_ERRORS as error:
+        raise unreadable(path, head, error) from error
     return _upright(_standard_channels(pixels, premultiplied, path), orientation)
 
 
@@ -108,15 +108,21 @@ def read_colours(
     InputError
         If it has an alpha channel that is not to be ignored, or its values do not fit the range.
     """
-    pixels = read_image(path)
+    return colours_of(read_image(path), os.fspath(path), data_range, ignore_alpha)
+
+
+def colours_of(
+    pixels: NDArray[Any], name: str, data_range: tuple[float, float] | None, ignore_alpha: bool
+) -> NDArray[np.float32]:
+    """Return the colours of a picture as :func:`read_colours` does; `name` is for messages."""
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         if not ignore_alpha:
             raise InputError(
-                f"{os.fspath(path)} has an alpha channel, but gray or RGB is expected: "
+                f"{name} has an alpha channel, but gray or RGB is expected: "
                 "add --ignore-alpha (in Python ignore_alpha=True) to use its colours as they are."
             )
         pixels = pixels[..., :3]
-    return as_float_image(pixels, data_range=data_range, name=f"image {os.fspath(path)}")
+    return as_float_image(pixels, data_range=data_range, name=f"image {name}")
 
 
 def read_trimap(path: str | os.PathLike[str]) -> Trimap:
@@ -182,7 +188,14 @@ def read_alpha(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     return as_alpha(pixels, name)
 
 
-def _read_head(path: Path) -> bytes:
+def read_head(path: Path) -> bytes:
+    """Return the first bytes of a file.
+
+    Raises
+    ------
+    FileError
+        If it is missing, a folder, empty, or may not be read.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
@@ -202,7 +215,8 @@ def _read_head(path: Path) -> bytes:
     return head
 
 
-def _unreadable(path: Path, head: bytes, error: Exception) -> FileError:
+def unreadable(path: Path, head: bytes, error: Exception) -> FileError:
+    """Return the sentence for what a decoder raised about a file that begins with these bytes."""
     if isinstance(error, PermissionError):
         return FileError(f"{path} cannot be read, because it is not open to this user: ask for permission.")
     if isinstance(error, (Image.DecompressionBombError, MemoryError)):

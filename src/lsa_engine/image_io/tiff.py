@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from lsa_engine.errors import FileError
+from lsa_engine.image_io.atomic import atomic_path
 from lsa_engine.image_io.calibration import Calibration
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -20,6 +24,7 @@ SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _READABLE = {_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE}
 _JPEG = {tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG}
+_OME_UNITS = {unit: unit for unit in ("m", "dm", "cm", "mm", "nm", "pm", "pixel")} | {"um": "µm", "inch": "in"}
 _NO_UNIT, _CENTIMETRE = tifffile.RESUNIT.NONE, tifffile.RESUNIT.CENTIMETER
 
 
@@ -104,6 +109,33 @@ def encode_alpha(alpha: NDArray[np.float32], calibration: Calibration, metadata:
     return file.getbuffer()
 
 
+@contextmanager
+def growing_alpha(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
+    """Give a float32 array (H, W) of zeros that is a TIFF file, there whole when the block ends well.
+
+    Beyond 2 GB it is a BigTIFF.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        size = 4 * shape[0] * shape[1]
+        mapped = tifffile.memmap(
+            temporary, shape=shape, dtype=np.float32, bigtiff=size >= 2**31, photometric="minisblack"
+        )
+        yield mapped
+        mapped.flush()
+        del mapped
+
+
+def map_alpha(path: Path) -> NDArray[np.float32]:
+    """Return what :func:`growing_alpha` wrote as a read-only array that is not held in memory."""
+    mapped: NDArray[np.float32] = tifffile.memmap(path, mode="r")
+    return mapped
+
+
 def encode_colour(pixels: NDArray[Any], calibration: Calibration, metadata: dict[str, Any]) -> memoryview:
     """Return a gray, RGB or straight RGBA picture as a TIFF file.
 
@@ -133,6 +165,42 @@ def encode_colour(pixels: NDArray[Any], calibration: Calibration, metadata: dict
     description = {"axes": "YX" if pixels.ndim == 2 else "YXS", "lsa_matting": metadata}
     tifffile.imwrite(file, pixels, compression="zlib", predictor=True, metadata=description, **options)
     return file.getbuffer()
+
+
+def encode_ome(pixels: NDArray[Any], calibration: Calibration, metadata: dict[str, Any]) -> memoryview:
+    """Return a matte or a straight RGBA picture as an OME-TIFF file.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        float32 (H, W) in [0, 1], or uint8 or uint16 (H, W), (H, W, 3) or (H, W, 4).
+    calibration : Calibration
+        Goes into PhysicalSizeX and PhysicalSizeY; a unit that OME does not know is its "reference frame".
+    metadata : dict
+        Goes as JSON into the image's Description.
+
+    Returns
+    -------
+    memoryview
+    """
+    description: dict[str, Any] = {"axes": "YX" if pixels.ndim == 2 else "YXS"}
+    if calibration.pixel_size is not None:
+        unit = _OME_UNITS.get(calibration.unit or "pixel", "reference frame")
+        for axis, size in zip("YX", calibration.pixel_size, strict=True):
+            description |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": unit}
+    if metadata:
+        description["Description"] = json.dumps(metadata, ensure_ascii=False)
+    options: dict[str, Any] = {"photometric": "minisblack" if pixels.ndim == 2 else "rgb"}
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        options["extrasamples"] = ["unassalpha"]
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, ome=True, compression="zlib", metadata=description, **options)
+    return file.getbuffer()
+
+
+def is_ome(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file's name says that it is an OME-TIFF."""
+    return Path(path).name.lower().endswith((".ome.tif", ".ome.tiff"))
 
 
 def _resolution(per_unit: tuple[Any, Any] | None) -> dict[str, Any]:

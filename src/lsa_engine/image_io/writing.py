@@ -48,12 +48,12 @@ def write_alpha(
     unit: str | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> None:
-    """Write a matte as a gray PNG of 8 or 16 bits, or as a float32 TIFF.
+    """Write a matte as a gray PNG of 8 or 16 bits, or as a float32 TIFF or OME-TIFF.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Ends in .png, .tif or .tiff. ImageJ opens the TIFF with its calibration.
+        Ends in .png, .tif or .tiff; .ome.tif or .ome.tiff makes an OME-TIFF. ImageJ opens a TIFF with its calibration.
     alpha : array_like
         (H, W), floats in [0, 1] or integers that are scaled by the range of their type.
     bits : {8, 16}
@@ -79,6 +79,8 @@ def write_alpha(
     record = checked_metadata(metadata, calibration)
     if suffix in _PNG:
         _write(path, png.encode(_quantise(matte, depth), calibration, record))
+    elif tiff.is_ome(path):
+        _write(path, tiff.encode_ome(matte, calibration, record))
     else:
         _write(path, tiff.encode_alpha(matte, calibration, record))
 
@@ -97,7 +99,7 @@ def write_rgba(
     Parameters
     ----------
     path : str or os.PathLike
-        Ends in .png, .tif or .tiff.
+        Ends in .png, .tif or .tiff; .ome.tif or .ome.tiff makes an OME-TIFF.
     rgba : array_like
         (H, W, 4), floats in [0, 1] or integers that are scaled by the range of their type.
     bits : {8, 16}, optional
@@ -139,7 +141,7 @@ def write_image(
     Parameters
     ----------
     path : str or os.PathLike
-        Ends in .png, .tif or .tiff.
+        Ends in .png, .tif or .tiff; .ome.tif or .ome.tiff makes an OME-TIFF.
     image : array_like
         (H, W), (H, W, 1) or (H, W, 3), floats in [0, 1] or integers that are scaled by the range of their type.
     bits : {8, 16}, optional
@@ -182,8 +184,13 @@ def _write_colour(
     if bits is None:
         bits = 16 if array.dtype.kind == "u" and array.dtype.itemsize > 1 else 8
     pixels = _quantise(to_unit_range(array, None, name), _checked_bits(bits))
-    encode = png.encode if suffix in _PNG else tiff.encode_colour
-    _write(path, encode(pixels, calibration, checked_metadata(metadata, calibration)))
+    record = checked_metadata(metadata, calibration)
+    if suffix in _PNG:
+        _write(path, png.encode(pixels, calibration, record))
+    elif tiff.is_ome(path):
+        _write(path, tiff.encode_ome(pixels, calibration, record))
+    else:
+        _write(path, tiff.encode_colour(pixels, calibration, record))
 
 
 def _checked_suffix(path: str | os.PathLike[str]) -> str:

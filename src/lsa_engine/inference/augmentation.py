@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lsa_engine.errors import InputError
+from lsa_engine.errors import Cancelled, InputError
 
 SCALES: dict[int, tuple[float, ...]] = {8: (1.0,), 24: (0.8, 1.0, 1.25)}
 _SMALLEST = 2
 
 
 class AugmentedMatte(NamedTuple):
-    """Mean of the mattes of many copies and their standard deviation once clamped to [0, 1], both (1, 1, H, W)."""
+    """Mean of the mattes of many copies, their standard deviation once clamped to [0, 1], and how many there were."""
 
     mean: Tensor
     spread: Tensor
+    copies: int
 
 
 def augmented_matte(
-    image: Tensor, trimap: Tensor, folds: int, predict: Callable[[Tensor, Tensor], Tensor], batch: int
+    image: Tensor,
+    trimap: Tensor,
+    folds: int,
+    predict: Callable[[Tensor, Tensor], Tensor],
+    batch: int,
+    *,
+    keep_begun: bool = False,
 ) -> AugmentedMatte:
     """Return mean and spread of the mattes of 8 or 24 turned, mirrored and scaled copies.
 
@@ -36,22 +44,25 @@ def augmented_matte(
     folds : {8, 24}
         8: four quarter turns, mirrored or not. 24: the same at the scales 0.8, 1 and 1.25, as in the paper.
     predict : callable
-        Takes images (N, 3, h, w) and trimaps (N, 1, h, w), returns mattes (N, 1, h, w), not clamped.
+        Takes images (N, 3, h, w) and trimaps (N, 1, h, w), returns mattes (N, K, h, w), not clamped.
     batch : int
         Most copies in one call.
+    keep_begun : bool
+        Cancelled after some copies, return the mean of those.
 
     Returns
     -------
     AugmentedMatte
-        The mean is not clamped.
+        Mean and spread are (1, K, H, W); the mean is not clamped.
     """
     if folds not in SCALES:
         raise InputError(f"Got test-time augmentation {folds}, expected 0, 8 or 24; choose one of these.")
     size = image.shape[-2:]
     total, sums, squares = (torch.zeros_like(image[:, :1]) for _ in range(3))
-    for scale in SCALES[folds]:
-        scaled_image, scaled_trimap = resize_pair(image, trimap, scale)
-        for turns in _batches(batch):
+    copies = 0
+    try:
+        for scale, turns in _plans(folds, batch):
+            scaled_image, scaled_trimap = resize_pair(image, trimap, scale)
             images = torch.cat([turn(scaled_image, *t) for t in turns])
             trimaps = torch.cat([turn(scaled_trimap, *t) for t in turns])
             mattes = predict(images, trimaps)
@@ -59,21 +70,25 @@ def augmented_matte(
                 matte = turn_back(matte, *t)
                 if scale != 1.0:
                     matte = F.interpolate(matte, size, mode="bilinear", align_corners=False, antialias=True)
-                total += matte
+                total = total + matte
                 # Clamped, as a user sees it; about 1/2, so that little is lost in the difference below.
                 shown = matte.clamp(0, 1) - 0.5
-                sums += shown
-                squares += shown.square()
-    variance = squares / folds - (sums / folds).square()
-    return AugmentedMatte(total / folds, variance.clamp_min(0).sqrt())
+                sums = sums + shown
+                squares = squares + shown.square()
+                copies += 1
+    except Cancelled:
+        if not (keep_begun and copies):
+            raise
+    variance = squares / copies - (sums / copies).square()
+    return AugmentedMatte(total / copies, variance.clamp_min(0).sqrt(), copies)
 
 
-def _batches(batch: int) -> Iterator[list[tuple[int, bool]]]:
-    """Yield (quarter turns, mirrored) in groups whose pictures have one shape."""
-    for parity in (0, 1):
+def _plans(folds: int, batch: int) -> Iterator[tuple[float, list[tuple[int, bool]]]]:
+    """Yield a scale and (quarter turns, mirrored) in groups whose pictures have one shape."""
+    for scale, parity in product(SCALES[folds], (0, 1)):
         group = [(quarters, mirrored) for quarters in (parity, parity + 2) for mirrored in (False, True)]
         for start in range(0, len(group), batch):
-            yield group[start : start + batch]
+            yield scale, group[start : start + batch]
 
 
 def turn(x: Tensor, quarters: int, mirrored: bool) -> Tensor:

@@ -1,21 +1,50 @@
-"""Live correction (§4.3): strokes on the trimap bend the decoder further, from where it was, without a new encoding."""
+"""Live correction (§4.3): strokes on the trimap bend the decoder further, from where it was, without a new encoding.
+
+In a large image, a small edit moves what lies around it alone: only the cells of A and B that act on nothing else, with
+the gates held, so that the answer takes as long as the edit is large, not the image, and the rest of the matte stays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
-
-from lsa_engine.errors import InputError
-from lsa_engine.inference.refinement import Refined, Refinement, RefinementCost, Tensors, descend
-from lsa_engine.network.prepared import Box
+from lsa_engine.errors import Cancelled, InputError
+from lsa_engine.inference.cost import Strokes
+from lsa_engine.inference.descent import Objective, Refined, Tensors, descend
+from lsa_engine.inference.nearby import Region
+from lsa_engine.inference.refinement import Refinement
+from lsa_engine.network.decoder import Gates
 from lsa_engine.progress import Steps
 from lsa_engine.trimap import Trimap
 
 _MOST_UNDONE = 50
+_LARGE_IMAGE = 2_000_000  # pixels; below, the whole is quick enough
+_LARGE_EDIT = 0.5  # one whose region holds this share of the unknown pixels is answered everywhere
+
+Pose = Callable[[Trimap, Strokes | None, Refinement, Steps], Objective[Any]]
+"""From a trimap, strokes that count beside its borders, settings, and what may cancel, to what is to be lowered."""
+
+
+class Nearby(Protocol):
+    """What states the cost of an image as a function of what acts on a region alone."""
+
+    def gates(self, tensors: Tensors) -> Gates:
+        """Return the gates that A and B open."""
+
+    def pose_nearby(
+        self,
+        region: Region,
+        refined: Refined[Any],
+        gates: Gates,
+        trimap: Trimap,
+        strokes: Strokes,
+        settings: Refinement,
+        steps: Steps,
+    ) -> Objective[Any]:
+        """State the cost with these gates, everything outside the region as it was refined last."""
 
 
 class LiveCorrection:
@@ -23,42 +52,45 @@ class LiveCorrection:
 
     Parameters
     ----------
-    decode : callable
-        From refinement tensors to the output in the boxes that were asked for last.
-    aim : callable
-        Takes a mask (H, W) of the pixels to be computed from now on and returns their boxes.
+    pose : callable
+        States what is to be lowered after an edit.
     shapes : dict
         Shape of A and B after each refined stage.
-    initial : Tensor
-        (1, 1, H, W), output of the untouched network.
     trimap : Trimap
         The one that was encoded.
+    initial : Tensor or Parts
+        Output of the untouched network.
     refined : Refined
         How it was refined.
+    nearby : Nearby, optional
+        States it around an edit alone; without one, every edit is answered everywhere.
     """
 
     def __init__(
         self,
-        decode: Callable[[Tensors], Sequence[Tensor]],
-        aim: Callable[[NDArray[np.bool_]], Sequence[Box]],
+        pose: Pose,
         shapes: dict[int, tuple[int, int, int]],
-        initial: Tensor,
         trimap: Trimap,
-        refined: Refined,
+        initial: Any,
+        refined: Refined[Any],
+        nearby: Nearby | None = None,
     ) -> None:
-        self._decode, self._aim, self._shapes = decode, aim, shapes
-        self.initial = initial
+        self._pose, self._shapes, self._nearby = pose, shapes, nearby
         self.encoded = self.trimap = trimap
+        self.initial = initial
         self.refined = refined
-        self._past: list[tuple[Trimap, Refined]] = []
+        self._gates: Gates | None = None  # those that the matte was made with, once an edit needed them
+        self._past: list[tuple[Trimap, Any, Refined[Any], Gates | None]] = []
 
-    def correct(self, edited: Trimap, settings: Refinement, steps: Steps, began: float) -> Refined:
+    def correct(self, edited: Trimap, settings: Refinement, steps: Steps) -> Refined[Any]:
         """Return the refinement after an edit: every pixel that is known otherwise than when encoded counts in C1.
 
         Raises
         ------
         InputError
             If the edited trimap has another size.
+        Cancelled
+            If the work was stopped; an edit is made or not.
         """
         if edited.shape != self.encoded.shape:
             sizes = [f"{height} × {width}" for height, width in (edited.shape, self.encoded.shape)]
@@ -68,18 +100,28 @@ class LiveCorrection:
             )
         changed = edited.values != self.encoded.values
         strokes = (changed & edited.background, changed & edited.foreground)
-        borders = edited.boundaries(settings.boundary)
-        boxes = self._aim(edited.unknown | borders[0] | borders[1] | strokes[0] | strokes[1])
-        cost = RefinementCost(
-            edited, self.initial, settings.boundary, settings.fidelity_weight, boxes=boxes, strokes=strokes
-        )
-        start = self.refined.tensors
-        refined = descend(self._decode, self._shapes, cost, self.initial, settings, steps, began, start)
-        self._past = [*self._past[1 - _MOST_UNDONE :], (self.trimap, self.refined)]
-        self.trimap, self.refined = edited, refined
+        gates = None
+        region = Region.around(edited.values != self.trimap.values) if edited.values.size > _LARGE_IMAGE else None
+        if (
+            self._nearby is not None
+            and region is not None
+            and region.share(edited.unknown | self.trimap.unknown) < _LARGE_EDIT
+        ):
+            gates = self._gates = self._gates or self._nearby.gates(self.refined.tensors)
+            objective = self._nearby.pose_nearby(region, self.refined, gates, edited, strokes, settings, steps)
+            moments = None  # they would move cells that are held
+        else:
+            objective = self._pose(edited, strokes, settings, steps)
+            moments = self.refined.moments
+        began = time.perf_counter()
+        refined = descend(objective, self._shapes, settings, steps, began, self.refined.tensors, moments)
+        if refined.cancelled:
+            raise Cancelled("Cancelled while correcting; the correction before it stays.")
+        self._past = [*self._past[1 - _MOST_UNDONE :], (self.trimap, self.initial, self.refined, self._gates)]
+        self.trimap, self.initial, self.refined, self._gates = edited, objective.initial, refined, gates
         return refined
 
-    def undo(self) -> Refined:
+    def undo(self) -> Refined[Any]:
         """Go back to before the last edit.
 
         Raises
@@ -89,6 +131,6 @@ class LiveCorrection:
         """
         if not self._past:
             raise InputError("Got a request to undo, expected a correction before it; there is none left to undo.")
-        self.trimap, self.refined = self._past.pop()
+        self.trimap, self.initial, self.refined, self._gates = self._past.pop()
         # No pass was needed to come here.
         return replace(self.refined, before=self.refined.after, evaluations=0)

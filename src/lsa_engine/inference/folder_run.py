@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from lsa_engine.devices import is_lack_of_memory
 from lsa_engine.errors import Cancelled, DataError, LsaError
 from lsa_engine.image_io import read_colours, read_trimap
 from lsa_engine.image_io.record import Record
@@ -219,7 +219,7 @@ class Run:
         except LsaError as error:
             sentence = str(error)
         except (MemoryError, RuntimeError) as error:
-            if not _is_lack_of_memory(error):
+            if not is_lack_of_memory(error):
                 raise
             reason = (str(error) or type(error).__name__).splitlines()[0]
             sentence = (
@@ -246,6 +246,7 @@ class Run:
             self._reach(int(step.fraction * (_PARTS - 1)), f"{job.pair.image.name}, {step.message}")
 
         result = self._matte(image, trimap, progress=watch, cancel=self._cancel)
+        self._steps.check()  # a refinement that was stopped returns what it has; files are whole or not there
         rgba = None
         if job.files.cutout is not None:
             rgba = cut_out(image, result.alpha, progress=watch, cancel=self._cancel)
@@ -289,8 +290,3 @@ def _kept(job: Job, record: Record[MattedFile]) -> MattedFile | None:
     if line is None or line.status != DONE or not line.covers(job.line):
         return None
     return replace(line, status=KEPT) if all(path.exists() for path in job.files.paths()) else None
-
-
-def _is_lack_of_memory(error: BaseException) -> bool:
-    # On a processor, torch says it in words only.
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)

@@ -20,9 +20,11 @@ from lsa_engine.image_io.record import Record
 from lsa_engine.image_io.writing import Bits
 from lsa_engine.inference.files import ResultFiles
 from lsa_engine.inference.folder_run import DONE, Job, MattedFile, MattePair, Run, Settings
-from lsa_engine.inference.matter import Matter, matte
+from lsa_engine.inference.matter import Matter
+from lsa_engine.inference.one_call import matte
 from lsa_engine.inference.refinement import Refinement
 from lsa_engine.inference.results import MatteResult, Report
+from lsa_engine.inference.tiling import Tiles
 from lsa_engine.progress import CancelToken, ProgressCallback
 
 __all__ = ["RECORD", "MattePair", "MattedFile", "find_pairs", "matte_files"]
@@ -91,6 +93,8 @@ def matte_files(
     tta: int = 0,
     device: str = "auto",
     dtype: str = "auto",
+    tiles: Tiles = "auto",
+    memory_limit: float = 4.0,
     data_range: tuple[float, float] | None = None,
     ignore_alpha: bool = False,
     each: Callable[[MattedFile], None] | None = None,
@@ -115,7 +119,7 @@ def matte_files(
         Depth of a PNG's channels, and of cut-outs; a matte as TIFF is float32.
     cutouts, reports : path, optional
         Folders for cut-outs (RGBA, straight colours) and for reports of what was done (.json).
-    method, weights, refinement, tta, device, dtype
+    method, weights, refinement, tta, device, dtype, tiles, memory_limit
         As in :func:`~lsa_engine.matte`.
     data_range, ignore_alpha
         As in :func:`~lsa_engine.image_io.read_colours`.
@@ -154,8 +158,14 @@ def matte_files(
     _refuse_shared_names(pairs)
     _refuse_shared_folders(pairs, places)
     with ExitStack() as stack:
+        words: list[str] = []  # what tiles and limit are, where they are not the usual ones
         if method == "network" and not isinstance(weights, Matter):
-            weights = stack.enter_context(Matter(weights, device=device, dtype=dtype))
+            weights = stack.enter_context(
+                Matter(weights, device=device, dtype=dtype, tiles=tiles, memory_limit=memory_limit)
+            )
+            words = (
+                [f"tiles={tiles}", f"memory_limit={memory_limit:g}"] if (tiles, memory_limit) != ("auto", 4.0) else []
+            )
 
         def run(image: Any, trimap: Any, **watched: Any) -> MatteResult:
             return matte(image, trimap, method=method, weights=weights, refinement=refinement, tta=tta, **watched)
@@ -164,7 +174,7 @@ def matte_files(
         # the first file, and its report names weights and precision.
         known = run(np.zeros((2, 2), np.float32), np.array([[0, 255], [0, 255]], np.uint8)).report
         settings = Settings(bits, data_range, ignore_alpha)
-        described = _described(known, settings, refinement, tta)
+        described = " ".join([_described(known, settings, refinement, tta), *words])
         jobs = [_plan(pair, places, suffix, method, known, described) for pair in pairs]
         for folder in places.all():
             make_folder(folder)

@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import nullcontext
-from copy import deepcopy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from lsa_engine.arrays import as_float_image
-from lsa_engine.devices import choose_device, choose_dtype, peak_memory
+from lsa_engine.devices import choose_device, choose_dtype
 from lsa_engine.errors import InputError
 from lsa_engine.guidance import is_compiled
-from lsa_engine.inference.augmentation import SCALES, augmented_matte
-from lsa_engine.inference.classical import classical_matte
+from lsa_engine.inference.augmentation import SCALES
 from lsa_engine.inference.correction import LiveCorrection
+from lsa_engine.inference.descent import Refined
 from lsa_engine.inference.loading import load_network
-from lsa_engine.inference.pairs import check_pair, known_matte, versions
-from lsa_engine.inference.preparation import network_input
-from lsa_engine.inference.refinement import Refined, Refinement, RefinementCost, descend
+from lsa_engine.inference.memory import Way, with_what_memory_there_is
+from lsa_engine.inference.outcome import Outcome
+from lsa_engine.inference.pairs import KNOWN, check_pair
+from lsa_engine.inference.planes import violation_of, write_matte
+from lsa_engine.inference.refinement import Refinement
+from lsa_engine.inference.reporting import Reporter
 from lsa_engine.inference.results import MatteResult, Report
-from lsa_engine.inference.watching import layer_count, watched
+from lsa_engine.inference.sinks import Sink, new_sink, open_sink
+from lsa_engine.inference.sources import ImageSource
+from lsa_engine.inference.tiled_matte import predict_tiled, refine_tiled
+from lsa_engine.inference.tiling import Tiles, checked_tiles, chosen_side
+from lsa_engine.inference.whole import Runner, predict_whole, refine_whole
 from lsa_engine.network import LSANet, lay_out
-from lsa_engine.network.prepared import Box, PreparedDecoder
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.trimap import Trimap, as_trimap
 
-__all__ = ["MatteResult", "Matter", "Report", "matte"]
-
-_STRIP_PIXELS = 1_000_000
-_BATCH_PIXELS = 2_000_000
-
-_COSTS_BEFORE = ("cost_before", "boundary_cost_before", "fidelity_cost_before")
-_COSTS_AFTER = ("cost_after", "boundary_cost_after", "fidelity_cost_after")
+_CORRECTION_SECONDS = 0.9  # after which no further pass of a correction begins
+_ROOM = 0.25e9
+"""Bytes of decoders that are kept from pass to pass, for each gigabyte of the memory limit."""
 
 
 class Matter:
@@ -55,13 +51,20 @@ class Matter:
     dtype : {"auto", "float32", "bfloat16"}
         Precision of encoder and decoder; "auto" is bfloat16 where the device is faster at it. The head always runs in
         float32.
+    tiles : {"auto", "off"} or int
+        "auto" computes an image at once as long as that takes no more than `memory_limit`, and larger ones in tiles;
+        "off" never makes tiles, a number makes tiles of so many pixels, 128 or more. In tiles, the network's gates are
+        those of a reduced pass over the whole image; the report says so. Test-time augmentation and the paper's
+        refinement always take the whole image.
+    memory_limit : float
+        Gigabytes (10⁹ bytes) that a computation may take beside the image and the results.
 
     Raises
     ------
     WeightsError
         If the weights are unknown, damaged, or do not fit their network.
     InputError
-        If device or dtype are unknown, or not to be had.
+        If device or dtype are unknown, or not to be had, or tiles or limit make no sense.
 
     Examples
     --------
@@ -71,17 +74,47 @@ class Matter:
     >>> alpha = matter.predict().alpha  # doctest: +SKIP
     """
 
-    def __init__(self, weights: str | Path = "lsa-lite", *, device: str = "auto", dtype: str = "auto") -> None:
+    def __init__(
+        self,
+        weights: str | Path = "lsa-lite",
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        tiles: Tiles = "auto",
+        memory_limit: float = 4.0,
+    ) -> None:
+        checked_tiles(tiles, memory_limit)
+        self.tiles, self.memory_limit = tiles, memory_limit
         self.device = choose_device(device)
+        self._dtype_name = dtype
         self.dtype = choose_dtype(dtype, self.device)
         network, loaded = load_network(weights)
         self._network: LSANet | None = lay_out(network, self.device, torch.channels_last)
         self.weights = loaded.metadata.get("name") or loaded.path.stem
         self.weights_sha256 = loaded.sha256
         self.size = loaded.metadata["size"]
-        self._image: NDArray[np.float32] | None = None
+        self._image: ImageSource | None = None
         self._trimap: Trimap | None = None
         self._live: LiveCorrection | None = None
+        self._live_way: Way | None = None
+
+    def to(self, device: str) -> Matter:
+        """Move the network to another device, and return this Matter.
+
+        Image and trimap stay; what corrections went on from does not. With dtype "auto" the precision is chosen anew.
+
+        Raises
+        ------
+        InputError
+            If the device is unknown, or not to be had; everything is then as it was.
+        """
+        network = self._runner().network
+        target = choose_device(device)
+        self.dtype = choose_dtype(self._dtype_name, target)
+        self.device = target
+        self._live = None
+        lay_out(network, target, torch.channels_last)
+        return self
 
     def set_image(self, image: Any, *, data_range: tuple[float, float] | None = None) -> None:
         """Take an image.
@@ -89,7 +122,8 @@ class Matter:
         Parameters
         ----------
         image : (H, W, 3) or (H, W) array
-            Integers are scaled by their type's range; floats lie in [0, 1] unless `data_range` is given.
+            Integers are scaled by their type's range; floats lie in [0, 1] unless `data_range` is given. Memory maps,
+            zarr and dask arrays are not loaded: what is needed is read when it is needed, and checked then.
         data_range : (float, float), optional
             Values that mean black and white.
 
@@ -98,7 +132,7 @@ class Matter:
         InputError
             If it is not an image.
         """
-        self._image = as_float_image(image, data_range=data_range)
+        self._image = ImageSource(image, data_range)
         self._live = None
 
     def set_trimap(self, trimap: Any) -> None:
@@ -113,7 +147,12 @@ class Matter:
         self._live = None
 
     def predict(
-        self, *, tta: int = 0, progress: ProgressCallback | None = None, cancel: CancelToken | None = None
+        self,
+        *,
+        tta: int = 0,
+        out: Any = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
     ) -> MatteResult:
         """Return the network's matte.
 
@@ -121,6 +160,9 @@ class Matter:
         ----------
         tta : {0, 8, 24}
             Test-time augmentation: mean over this many turned, mirrored and (24) scaled copies (§5.1).
+        out : array or path, optional
+            Where the matte is written, tile by tile where there are tiles: an array (H, W) of floats or unsigned
+            integers (NumPy, memory map, zarr), or a .tif file of float32, which the result then maps.
         progress : callable, optional
             Told how far the work has come.
         cancel : CancelToken, optional
@@ -129,46 +171,31 @@ class Matter:
         Raises
         ------
         InputError
-            If image or trimap are missing, differ in size, or `tta` is another number.
+            If image or trimap are missing, differ in size, `tta` is another number, or `out` does not fit.
         TrimapError
             If the trimap has no known foreground or no known background.
+        NotEnoughMemory
+            If not even the smallest tiles fit into memory.
         Cancelled
             If the work was stopped.
         """
         _check_tta(tta)
         start = time.perf_counter()
-        image, trimap = self._pair()
-        if not trimap.unknown.any():
-            return self._known_result(trimap, start)
-        trimap.require_known()
-        tensors = self._tensors(image, trimap)
-        network = self._open_network()
-        spread = None
-        with torch.inference_mode():
-            if tta == 0:
-                with watched(network, Steps(_begun("matting", network), layer_count(network), progress, cancel)):
-                    output = self._forward(*tensors)
-            else:
-                steps = Steps(_begun("matting augmented copies", network), tta, progress, cancel)
-                batch = max(1, _BATCH_PIXELS // (image.shape[0] * image.shape[1]))
 
-                def forward(images: Tensor, trimaps: Tensor) -> Tensor:
-                    with watched(network, Steps("matting", 1, cancel=cancel)):
-                        mattes = self._forward(images, trimaps)
-                    steps.advance(len(images))
-                    return mattes
+        def run(way: Way, image: ImageSource, trimap: Trimap, sink: Sink) -> Outcome:
+            watched = (_begun("matting", way.runner.network), progress, cancel)
+            if way.side is None:
+                return predict_whole(way.runner, image, trimap, sink, tta, *watched)
+            return predict_tiled(way.runner, image, trimap, sink, way.side, *watched)
 
-                output, spread = augmented_matte(*tensors, tta, forward, batch)
-        alpha = _finish(output, trimap)
-        violation, mean = _violation(output, trimap)
-        report = self._report("none", start, trimap, tta=tta, evaluations=max(1, tta), violation=mean)
-        return MatteResult(alpha, alpha, report, _spread(spread, trimap), violation)
+        return self._compute(run, Reporter("none", start, tta), out, whole=bool(tta))
 
     def refine(
         self,
         refinement: Refinement | None = None,
         *,
         tta: int = 0,
+        out: Any = None,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> MatteResult:
@@ -181,101 +208,31 @@ class Matter:
         tta : {0, 8, 24}
             Test-time augmentation: every copy is refined by itself, and the mean is the result. The costs in the report
             are means, too.
-        progress, cancel
-            As in :meth:`predict`.
+        out, progress, cancel
+            As in :meth:`predict`; a refined matte is written when the last pass is done.
 
         Raises
         ------
-        InputError, TrimapError, Cancelled
+        InputError, TrimapError, NotEnoughMemory
             As in :meth:`predict`.
+        Cancelled
+            If the work was stopped before there was any matte; later, the best so far is returned and the report says
+            so.
         """
         _check_tta(tta)
         settings = refinement or Refinement()
         start = time.perf_counter()
-        image, trimap = self._pair()
-        if not trimap.unknown.any():
-            return self._known_result(trimap, start)
-        trimap.require_known()
-        network = self._open_network()
-        copies = max(1, tta)
-        steps = Steps(_begun("encoding", network), copies * (settings.iterations + 1), progress, cancel)
-        refined: list[Refined] = []
-        initial: list[Tensor] = []
         self._live = None
 
-        keep = settings.method == "fast" and not tta
+        def run(way: Way, image: ImageSource, trimap: Trimap, sink: Sink) -> Outcome:
+            watched = (_begun("encoding", way.runner.network), progress, cancel, start)
+            if way.side is None:
+                return refine_whole(way.runner, image, trimap, sink, tta, settings, *watched)
+            room = self.memory_limit * _ROOM
+            return refine_tiled(way.runner, image, trimap, sink, way.side, room, settings, *watched)
 
-        def refine_one(images: Tensor, trimaps: Tensor) -> Tensor:
-            before, after = self._refine_one(images, trimaps, settings, steps, start, keep=keep)
-            initial.append(before)
-            refined.append(after)
-            steps.reach(len(refined) * (settings.iterations + 1))
-            return after.output
-
-        tensors = self._tensors(image, trimap)
-        spread = None
-        if tta:
-            output, spread = augmented_matte(*tensors, tta, refine_one, 1)
-            unrefined = iter(initial)
-            first, _ = augmented_matte(*tensors, tta, lambda *_: next(unrefined), 1)
-        else:
-            output = refine_one(*tensors)
-            first = initial[0]
-        evaluations = sum(one.evaluations + 1 for one in refined)
-        violation, mean = _violation(first, trimap)
-        report = self._report(
-            settings.method,
-            start,
-            trimap,
-            tta=tta,
-            evaluations=evaluations,
-            refined=refined,
-            settings=settings,
-            violation=mean,
-        )
-        return MatteResult(_finish(output, trimap), _finish(first, trimap), report, _spread(spread, trimap), violation)
-
-    def _refine_one(
-        self, images: Tensor, trimaps: Tensor, settings: Refinement, steps: Steps, began: float, *, keep: bool
-    ) -> tuple[Tensor, Refined]:
-        """Return the matte (1, 1, H, W) of one image before, and after its refinement; keep what corrections need."""
-        network = self._open_network()
-        trimap = Trimap(trimaps[0, 0].cpu().numpy())
-        fast = settings.method == "fast"
-        # The paper's large steps amplify rounding. In the plain memory layout it stays near that of double precision
-        # (2e-4 after five steps; channels-last 2e-3), and the backward pass is no slower.
-        layout = torch.channels_last if fast else torch.contiguous_format
-        own = network if fast else lay_out(deepcopy(network), self.device, layout)
-        with torch.no_grad(), self._precision(), watched(network, steps, count=False):
-            inputs = network_input(images, trimaps, network.size.guidance)
-            features = [feature.contiguous(memory_format=layout) for feature in network.encode(inputs)]
-            inputs = inputs.contiguous(memory_format=layout)
-            initial = own.decode(inputs, features)
-        steps.advance(message="refining")
-        if fast:
-            background, foreground = trimap.boundaries(settings.boundary)
-            with torch.no_grad(), self._precision():
-                prepared = PreparedDecoder(network, inputs, features, settings.gates)
-                prepared.want(trimap.unknown | background | foreground)
-        boxes = prepared.boxes if fast else None
-        cost = RefinementCost(trimap, initial, settings.boundary, settings.fidelity_weight, boxes)
-
-        def decode(tensors: dict[int, tuple[Tensor, Tensor]]) -> Sequence[Tensor]:
-            with self._precision():
-                return prepared(tensors) if fast else [own.decode(inputs, features, tensors)]
-
-        shapes = network.refinement_shapes()
-        with watched(own, steps, count=False):
-            refined = descend(decode, shapes, cost, initial, settings, steps, began)
-        if keep:
-
-            def aim(wanted: NDArray[np.bool_]) -> Sequence[Box]:
-                with torch.no_grad(), self._precision():
-                    prepared.want(wanted)
-                return prepared.boxes
-
-            self._live = LiveCorrection(decode, aim, shapes, initial, trimap, refined)
-        return initial, refined
+        whole = bool(tta) or settings.method == "paper"
+        return self._compute(run, Reporter(settings.method, start, tta, settings), out, whole=whole)
 
     def correct(
         self,
@@ -296,7 +253,7 @@ class Matter:
         edited_trimap : Trimap or array (H, W)
             The trimap as it is now, whole.
         refinement : Refinement, optional
-            How to refine, "fast" only; by default at most 15 passes of the decoder.
+            How to refine, "fast" only; by default as many passes of the decoder, three to 15, as begin within 0.9 s.
         progress, cancel
             As in :meth:`predict`.
 
@@ -311,15 +268,15 @@ class Matter:
         """
         start = time.perf_counter()
         live = self._live_correction()
-        settings = refinement or Refinement()
+        settings = refinement or Refinement(time_budget=_CORRECTION_SECONDS)
         if settings.method != "fast":
             raise InputError(f"Got refinement method {settings.method!r} for a correction, expected 'fast'; choose it.")
         edited = as_trimap(edited_trimap)
         if not edited.unknown.any():
-            return self._known_result(edited, start)
+            return self._known_result(edited, Reporter("known", start), None)
         edited.require_known()
         steps = Steps("correcting", settings.iterations, progress, cancel)
-        refined = live.correct(edited, settings, steps, start)
+        refined = live.correct(edited, settings, steps)
         steps.finish()
         return self._corrected(refined, live, settings, start)
 
@@ -353,28 +310,27 @@ class Matter:
         return self.refine(refinement, progress=progress, cancel=cancel)
 
     def _live_correction(self) -> LiveCorrection:
-        self._open_network()
+        self._runner()
         if self._live is None:
             raise InputError("Got nothing refined yet, expected a matte to correct; call refine() first.")
         return self._live
 
-    def _corrected(self, refined: Refined, live: LiveCorrection, settings: Refinement, start: float) -> MatteResult:
-        violation, mean = _violation(live.initial, live.trimap)
-        report = self._report(
-            "correction",
-            start,
-            live.trimap,
-            evaluations=refined.evaluations,
-            refined=[refined],
-            settings=settings,
-            violation=mean,
-        )
-        alpha, initial = _finish(refined.output, live.trimap), _finish(live.initial, live.trimap)
-        return MatteResult(alpha, initial, report, None, violation)
+    def _corrected(
+        self, refined: Refined[Any], live: LiveCorrection, settings: Refinement, start: float
+    ) -> MatteResult:
+        planes = []
+        for output in (refined.output, live.initial):
+            planes.append(new_sink(live.trimap.shape))
+            write_matte(output, live.trimap, planes[-1])
+        violation = violation_of(live.initial, live.trimap)
+        outcome = Outcome(violation, refined.evaluations, refined=[refined])
+        way = self._live_way or Way(self._runner(), None)
+        report = self._report(Reporter("correction", start, 0, settings), live.trimap, way, outcome)
+        return MatteResult(planes[0].array, planes[1].array, report, None, violation.map)
 
     def close(self) -> None:
         """Let go of the network, the image and the trimap; the memory is free afterwards."""
-        self._network = self._image = self._trimap = self._live = None
+        self._network = self._image = self._trimap = self._live = self._live_way = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -384,138 +340,57 @@ class Matter:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _open_network(self) -> LSANet:
+    def _runner(self) -> Runner:
         if self._network is None:
             raise InputError("Got a Matter that was closed, expected an open one; make a new Matter.")
-        return self._network
+        return Runner(self._network, self.device, self.dtype)
 
-    def _pair(self) -> tuple[NDArray[np.float32], Trimap]:
-        return check_pair(self._image, self._trimap)
+    def _compute(
+        self,
+        run: Callable[[Way, ImageSource, Trimap, Sink], Outcome],
+        reporter: Reporter,
+        out: Any,
+        *,
+        whole: bool,
+    ) -> MatteResult:
+        """Return what `run` computes of the pair in hand, at once if it must be `whole`, else as the memory allows."""
+        image, trimap = check_pair(self._image, self._trimap)
+        if not trimap.unknown.any():
+            return self._known_result(trimap, reporter, out)
+        trimap.require_known()
+        runner = self._runner()
+        refining = reporter.settings is not None
+        side = chosen_side(self.tiles, self.memory_limit, runner.network, trimap.shape, refining=refining)
+        if whole and side is not None and self.tiles != "auto":
+            raise InputError(
+                f"Got tiles of {side} pixels with test-time augmentation or the paper's refinement, which take the "
+                "whole image: choose tiles='off', or the fast refinement without augmentation."
+            )
+        with open_sink(out, trimap.shape) as sink:
+            outcome, way, notes = with_what_memory_there_is(
+                lambda way: run(way, image, trimap, sink),
+                Way(runner, None if whole else side),
+                trimap.shape,
+                tileable=not whole and self.tiles != "off",
+            )
+        alpha = sink.result()
+        self._live, self._live_way = outcome.live, way
+        report = self._report(reporter, trimap, way, outcome, notes)
+        initial = alpha if outcome.initial_alpha is None else outcome.initial_alpha
+        return MatteResult(alpha, initial, report, outcome.uncertainty, outcome.violation.map)
 
-    def _tensors(self, image: NDArray[np.float32], trimap: Trimap) -> tuple[Tensor, Tensor]:
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].to(self.device)
-        values = torch.from_numpy(trimap.values.copy())[None, None].to(self.device)
-        return pixels.contiguous(), values
-
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
-
-    def _forward(self, images: Tensor, trimaps: Tensor) -> Tensor:
-        network = self._open_network()
-        with self._precision():
-            inputs = network_input(images, trimaps, network.size.guidance)
-            rows = max(16, _STRIP_PIXELS // (images.shape[0] * images.shape[-1]))
-            return network.decode(inputs, network.encode(inputs), rows=rows)
-
-    def _known_result(self, trimap: Trimap, start: float) -> MatteResult:
-        alpha, note = known_matte(trimap)
-        return MatteResult(alpha, alpha, self._report("known", start, trimap, notes=(note,)))
+    def _known_result(self, trimap: Trimap, reporter: Reporter, out: Any) -> MatteResult:
+        with open_sink(out, trimap.shape) as sink:
+            sink.write_known(trimap.values)
+        alpha = sink.result()
+        known = Reporter("known", reporter.start)
+        return MatteResult(alpha, alpha, self._report(known, trimap, Way(self._runner(), None), None, (KNOWN,)))
 
     def _report(
-        self,
-        method: str,
-        start: float,
-        trimap: Trimap,
-        *,
-        tta: int = 0,
-        evaluations: int = 0,
-        refined: Sequence[Refined] = (),
-        settings: Refinement | None = None,
-        violation: float | None = None,
-        notes: tuple[str, ...] = (),
+        self, reporter: Reporter, trimap: Trimap, way: Way, outcome: Outcome | None, notes: tuple[str, ...] = ()
     ) -> Report:
-        costs: dict[str, Any] = {}
-        if settings is not None:
-            before, after = (np.mean([getattr(one, when) for one in refined], 0) for when in ("before", "after"))
-            costs = {
-                "iterations": max(one.evaluations for one in refined),
-                "boundary": settings.boundary,
-                **dict(zip(_COSTS_BEFORE, map(float, before), strict=True)),
-                **dict(zip(_COSTS_AFTER, map(float, after), strict=True)),
-            }
-        return Report(
-            weights=self.weights,
-            weights_sha256=self.weights_sha256,
-            size=self.size,
-            device=str(self.device),
-            dtype=str(self.dtype).removeprefix("torch."),
-            method=method,
-            tta=tta,
-            image_shape=trimap.shape,
-            seconds=time.perf_counter() - start,
-            evaluations=evaluations,
-            violation=violation,
-            peak_memory_bytes=peak_memory(self.device),
-            versions=versions("torch"),
-            notes=notes,
-            **costs,
-        )
-
-
-def matte(
-    image: Any,
-    trimap: Any,
-    *,
-    method: str = "network",
-    weights: str | Path | Matter = "lsa-lite",
-    refinement: Refinement | None = None,
-    tta: int = 0,
-    device: str = "auto",
-    dtype: str = "auto",
-    data_range: tuple[float, float] | None = None,
-    progress: ProgressCallback | None = None,
-    cancel: CancelToken | None = None,
-) -> MatteResult:
-    """Return the matte of one image in one call.
-
-    Parameters
-    ----------
-    image : (H, W, 3) or (H, W) array
-        As in :meth:`Matter.set_image`.
-    trimap : (H, W) array or Trimap
-        As in :meth:`Matter.set_trimap`.
-    method : str
-        "network", or a classical method to compare with: "closed-form", "knn", "lbdm", "lkm", "random-walk" or
-        "shared" (:data:`~lsa_engine.inference.classical.CLASSICAL_METHODS`), which takes none of the next five.
-    weights, device, dtype
-        As in :class:`Matter`; or, as `weights`, a Matter that is there already, to use for many images and keep open.
-    refinement : Refinement, optional
-        Refine the matte by backpropagation (§4.3); None leaves it as the network gives it.
-    tta : {0, 8, 24}
-        Test-time augmentation, with a refinement that of every copy.
-    data_range : (float, float), optional
-        Values that mean black and white.
-    progress, cancel
-        As in :meth:`Matter.predict`.
-
-    Raises
-    ------
-    InputError, TrimapError, WeightsError, Cancelled
-        As in :class:`Matter` and :meth:`Matter.predict`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> image = np.zeros((8, 8, 3), np.uint8)
-    >>> trimap = np.zeros((8, 8), np.uint8)
-    >>> trimap[:4] = 255
-    >>> float(matte(image, trimap).alpha[0, 0])
-    1.0
-    """
-    if method != "network":
-        if refinement is not None or tta:
-            raise InputError(
-                f"Got method {method!r} with a refinement or test-time augmentation, which only the network has; "
-                "drop them."
-            )
-        return classical_matte(image, trimap, method, data_range=data_range, progress=progress, cancel=cancel)
-    own = nullcontext(weights) if isinstance(weights, Matter) else Matter(weights, device=device, dtype=dtype)
-    with own as matter:
-        matter.set_image(image, data_range=data_range)
-        matter.set_trimap(trimap)
-        if refinement is not None:
-            return matter.refine(refinement, tta=tta, progress=progress, cancel=cancel)
-        return matter.predict(tta=tta, progress=progress, cancel=cancel)
+        identity = (self.weights, self.weights_sha256, self.size)
+        return reporter.report(identity, trimap.shape, way, outcome, notes)
 
 
 def _check_tta(tta: int) -> None:
@@ -528,29 +403,3 @@ def _begun(message: str, network: LSANet) -> str:
     if network.size.guidance == "none" or is_compiled():
         return message
     return f"{message} (compiling on first use)"
-
-
-def _finish(output: Tensor, trimap: Trimap) -> NDArray[np.float32]:
-    """Return an output (1, 1, H, W) clamped to [0, 1], with the known pixels as the trimap has them."""
-    alpha = output[0, 0].float().clamp(0, 1).cpu().numpy().copy()
-    alpha[trimap.foreground] = 1
-    alpha[trimap.background] = 0
-    return alpha
-
-
-def _violation(output: Tensor, trimap: Trimap) -> tuple[NDArray[np.float32], float]:
-    """Return how far an output (1, 1, H, W) is from 0 and 1 on the borders of the known regions, and the mean there."""
-    raw = output[0, 0].float().clamp(0, 1).cpu().numpy()
-    background, foreground = trimap.boundaries("paper")
-    violation = np.zeros_like(raw)
-    violation[background] = raw[background]
-    violation[foreground] = 1 - raw[foreground]
-    borders = background | foreground
-    return violation, float(violation[borders].mean()) if borders.any() else 0.0
-
-
-def _spread(spread: Tensor | None, trimap: Trimap) -> NDArray[np.float32] | None:
-    """Return a spread (1, 1, H, W) as an array, 0 where the trimap is known."""
-    if spread is None:
-        return None
-    return np.where(trimap.unknown, spread[0, 0].float().cpu().numpy(), np.float32(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,22 @@ from numpy.typing import NDArray
 from lsa_engine.errors import InputError
 from lsa_engine.trimap import Trimap
 
+KNOWN = "The trimap leaves nothing unknown, so its known values are the matte and nothing was computed."
 
-def check_pair(image: NDArray[np.float32] | None, trimap: Trimap | None) -> tuple[NDArray[np.float32], Trimap]:
-    """Return an image (H, W, 3) and a trimap that belong together.
+
+class Sized(Protocol):
+    """An image: something with height and width."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height and width first."""
+
+
+ImageT = TypeVar("ImageT", bound=Sized)
+
+
+def check_pair(image: ImageT | None, trimap: Trimap | None) -> tuple[ImageT, Trimap]:
+    """Return an image and a trimap that belong together.
 
     Raises
     ------
@@ -34,8 +48,7 @@ def check_pair(image: NDArray[np.float32] | None, trimap: Trimap | None) -> tupl
 
 def known_matte(trimap: Trimap) -> tuple[NDArray[np.float32], str]:
     """Return the matte of a trimap that leaves nothing unknown, and a sentence that says so."""
-    alpha = np.where(trimap.foreground, np.float32(1), np.float32(0))
-    return alpha, "The trimap leaves nothing unknown, so its known values are the matte and nothing was computed."
+    return np.where(trimap.foreground, np.float32(1), np.float32(0)), KNOWN
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lsa_engine.boxes import Box
 from lsa_engine.errors import InputError
 from lsa_engine.guidance.coarse_matte import coarse_matte
 from lsa_engine.guidance.fill import project_alpha, smooth_fill
+from lsa_engine.guidance.large import LargePriors
 from lsa_engine.guidance.sampled_matte import sampled_matte
 from lsa_engine.network.lsanet import GUIDANCE_CHANNELS
 
@@ -46,21 +48,53 @@ def network_input(image: Tensor, trimap: Tensor, guidance: str) -> Tensor:
         raise InputError(
             f"Got guidance {guidance!r}, expected one of {', '.join(GUIDANCE_CHANNELS)}; choose one of these."
         )
+    if guidance == "none":
+        return _stacked(image, trimap, None)
+    twice = image.expand(2, -1, -1, -1) if len(image) == 1 else torch.cat([image, image])
+    foreground, background = smooth_fill(twice, torch.cat([trimap == 255, trimap == 0])).chunk(2)
+    return _stacked(image, trimap, (foreground, background, coarse_matte(image, trimap), sampled_matte(image, trimap)))
+
+
+def window_input(image: Tensor, trimap: Tensor, priors: LargePriors | None, box: Box) -> Tensor:
+    """Return the channels of :func:`network_input` for a part of a large image.
+
+    Parameters
+    ----------
+    image, trimap : Tensor
+        (1, 3, h, w) and (1, 1, h, w): the part that ``priors.surroundings(box)`` names, or the box itself without
+        priors.
+    priors : LargePriors or None
+        Of the whole image; None for guidance "none".
+    box : Box
+        The part.
+
+    Returns
+    -------
+    Tensor
+        (1, 4 or 15, h, w) float32, channels-last.
+    """
+    if priors is None:
+        return _stacked(image, trimap, None)
+    inside = box.within(priors.surroundings(box))
+    return _stacked(inside.cut(image), inside.cut(trimap), priors.window(box, image, trimap))
+
+
+def _stacked(image: Tensor, trimap: Tensor, priors: tuple[Tensor, Tensor, Tensor, Tensor] | None) -> Tensor:
+    """Return image, trimap, and the fills, coarse and sampled mattes if there are any, as one tensor."""
     batch, _, height, width = image.shape
     # Filled part by part: a large image is not held several times over.
     channels = torch.empty(
-        (batch, GUIDANCE_CHANNELS[guidance], height, width),
+        (batch, GUIDANCE_CHANNELS["none" if priors is None else "priors"], height, width),
         device=image.device,
         memory_format=torch.channels_last,
     )
     channels[:, :3] = normalise(image)
     channels[:, 3:4] = trimap.to(torch.float32) / 255
-    if guidance == "priors":
-        twice = image.expand(2, -1, -1, -1) if batch == 1 else torch.cat([image, image])
-        foreground, background = smooth_fill(twice, torch.cat([trimap == 255, trimap == 0])).chunk(2)
+    if priors is not None:
+        foreground, background, coarse, sampled = priors
         channels[:, 4:7] = normalise(foreground)
         channels[:, 7:10] = normalise(background)
         channels[:, 10:11] = project_alpha(image, foreground, background)
-        channels[:, 11:12] = coarse_matte(image, trimap)
-        channels[:, 12:] = sampled_matte(image, trimap)
+        channels[:, 11:12] = coarse
+        channels[:, 12:] = sampled
     return channels

@@ -28,10 +28,14 @@ class Report:
         Height and width in pixels.
     seconds : float
         Wall time.
+    tiles : int or None
+        Side in pixels of the tiles that it was computed in; None for the whole image at once.
     iterations, evaluations : int
         Passes of the decoder that the refinement took, the most of any copy, and passes of the decoder in all.
-    boundary : str or None
-        Rule by which ∂ was taken.
+    cancelled : bool
+        Whether the refinement was stopped: the matte is the best until then.
+    boundary, gates : str or None
+        Rule by which ∂ was taken, and whether the gates were "live" or "frozen".
     cost_before, cost_after : float or None
         Refinement cost C1 + 0.1·C2 (§4.3) of the first pass and of the result; with copies, the means.
     boundary_cost_before, boundary_cost_after : float or None
@@ -57,9 +61,12 @@ class Report:
     tta: int
     image_shape: tuple[int, int]
     seconds: float
+    tiles: int | None = None
     iterations: int = 0
     evaluations: int = 0
+    cancelled: bool = False
     boundary: str | None = None
+    gates: str | None = None
     cost_before: float | None = None
     cost_after: float | None = None
     boundary_cost_before: float | None = None

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 REFINED_STAGES = (5, 4, 3, 2)
 Refinements = Mapping[int, tuple[Tensor, Tensor]]
+Gates = Mapping[int, Tensor]
+"""Of every stage 5…1 the gate (1, C, 1, 1)."""
 
 
 def _strips(height: int, rows: int, reach: int) -> Iterator[tuple[int, int, int, int]]:
@@ -33,11 +35,11 @@ class DecoderStage(nn.Module):
         self.norm: nn.Module = nn.BatchNorm2d(outputs)
         self.fc = nn.Conv2d(outputs, outputs, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the gated features of x (N, C, H, W)."""
-        return self.gated(torch.relu_(self.norm(self.conv(x))))
+    def forward(self, x: Tensor, gate: Tensor | None = None) -> Tensor:
+        """Return the gated features of x (N, C, H, W), with a gate of their own or the one that is given."""
+        return self.gated(torch.relu_(self.norm(self.conv(x))), gate)
 
-    def in_strips(self, skip: Tensor, x: Tensor, rows: int) -> Tensor:
+    def in_strips(self, skip: Tensor, x: Tensor, rows: int, gate: Tensor | None = None) -> Tensor:
         """Return the same as for a skip (N, C, H, W) with `x`, half its size, behind it, joining few rows at a time."""
         height, width = skip.shape[-2:]
         strips = []
@@ -45,11 +47,11 @@ class DecoderStage(nn.Module):
             doubled = F.interpolate(x[..., start // 2 : (stop + 1) // 2, :], scale_factor=2.0, mode="nearest")
             joined = torch.cat([skip[..., start:stop, :], doubled[..., : stop - start, :width]], 1)
             strips.append(self.norm(self.conv(joined))[..., top - start : bottom - start, :])
-        return self.gated(torch.relu_(torch.cat(strips, -2)))
+        return self.gated(torch.relu_(torch.cat(strips, -2)), gate)
 
-    def gated(self, x: Tensor) -> Tensor:
-        """Return activations (N, C, H, W) times their gate."""
-        return x * self.gate(x)
+    def gated(self, x: Tensor, gate: Tensor | None = None) -> Tensor:
+        """Return activations (N, C, H, W) times their gate, or times the one that is given."""
+        return x * (self.gate(x) if gate is None else gate.to(x.dtype))
 
     def gate(self, x: Tensor) -> Tensor:
         """Return the gate (N, C, 1, 1) of activations (N, C, H, W)."""
@@ -98,19 +100,42 @@ class Decoder(nn.Module):
             previous = width
 
     def forward(
-        self, features: Sequence[Tensor], refinements: Refinements | None = None, *, rows: int | None = None
+        self,
+        features: Sequence[Tensor],
+        refinements: Refinements | None = None,
+        *,
+        rows: int | None = None,
+        gates: Gates | None = None,
     ) -> Tensor:
-        """Return the features of stage 1, half the input's size; computed `rows` rows at a time if given."""
-        x = self.stages["5"](features[4])
+        """Return the features of stage 1, half the input's size; computed `rows` rows at a time if given.
+
+        Every stage's gate is a mean over the whole of its map, or the one in `gates`.
+        """
+        gates = gates or {}
+        x = self.stages["5"](features[4], gates.get(5))
         for stage in (4, 3, 2, 1):
             if refinements is not None:
                 x = refine_features(x, *refinements[stage + 1])
             skip = features[stage - 1]
             if rows is not None and stage == 1:
-                return cast(DecoderStage, self.stages["1"]).in_strips(skip, x, rows)
+                return cast(DecoderStage, self.stages["1"]).in_strips(skip, x, rows, gates.get(1))
             x = F.interpolate(x, skip.shape[-2:], mode="nearest")
-            x = self.stages[str(stage)](torch.cat([skip, x], 1))
+            x = self.stages[str(stage)](torch.cat([skip, x], 1), gates.get(stage))
         return x
+
+    def gates(self, features: Sequence[Tensor]) -> dict[int, Tensor]:
+        """Return the gates that an image's features (1, C_ℓ, H_ℓ, W_ℓ) open without refinement."""
+        gates: dict[int, Tensor] = {}
+        x = features[4]
+        for stage in (5, 4, 3, 2, 1):
+            if stage < 5:
+                skip = features[stage - 1]
+                x = torch.cat([skip, F.interpolate(x, skip.shape[-2:], mode="nearest")], 1)
+            module = cast(DecoderStage, self.stages[str(stage)])
+            x = torch.relu_(module.norm(module.conv(x)))
+            gates[stage] = module.gate(x)
+            x = module.gated(x, gates[stage])
+        return gates
 
 
 class Head(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lsa_engine.errors import InputError
-from lsa_engine.network.decoder import REFINED_STAGES, Decoder, DecoderStage, Head, Refinements, refinement_shape
+from lsa_engine.network.decoder import REFINED_STAGES, Decoder, DecoderStage, Gates, Head, Refinements, refinement_shape
 from lsa_engine.network.encoder import ConvNorm, Encoder
 
 GUIDANCE_CHANNELS = {"none": 4, "priors": 15}
@@ -109,6 +109,7 @@ class LSANet(nn.Module):
         refinements: Refinements | None = None,
         *,
         rows: int | None = None,
+        gates: Gates | None = None,
     ) -> Tensor:
         """Return the unclamped matte (N, 1, H, W) from the input and the encoder's features.
 
@@ -123,13 +124,16 @@ class LSANet(nn.Module):
             the identity.
         rows : int, optional
             Compute the last stage and the head this many rows at a time: the same numbers in less memory.
+        gates : mapping of int to Tensor, optional
+            Gates (1, C, 1, 1) to use in place of the image's own, as from :meth:`Decoder.gates`. The matte then
+            depends on what lies nearer than :func:`~lsa_engine.network.context.context` alone.
 
         Notes
         -----
         An evaluating network computes its head in the input's precision even under autocast: it is a small part of
         the work, and a matte in bfloat16 would have steps of 1/256.
         """
-        stage1 = self.decoder(features, refinements, rows=rows)
+        stage1 = self.decoder(features, refinements, rows=rows, gates=gates)
         kind = inputs.device.type
         with torch.autocast(kind, enabled=self.training and torch.is_autocast_enabled(kind)):
             if rows is None:

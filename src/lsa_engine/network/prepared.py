@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -12,41 +12,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lsa_engine.network.decoder import DecoderStage, Refinements
+from lsa_engine.boxes import Box, cover
+from lsa_engine.network.decoder import DecoderStage, Gates, Refinements
 from lsa_engine.network.lsanet import LSANet
 
 _HALO = 6  # three convolutions, bilinear doubling, and even
 _LEVELS = (4, 3, 2, 1)
-
-
-class Box(NamedTuple):
-    """Rows top:bottom and columns left:right of a plane; all even but where they end the plane."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    def cut(self, plane: Tensor) -> Tensor:
-        """Return this part of a plane (..., H, W)."""
-        return plane[..., self.top : self.bottom, self.left : self.right]
-
-    def grown(self, pixels: int, size: Sequence[int]) -> Box:
-        """Return the box with so many pixels around it, as far as the plane goes."""
-        return Box(
-            max(0, self.top - pixels),
-            min(size[0], self.bottom + pixels),
-            max(0, self.left - pixels),
-            min(size[1], self.right + pixels),
-        )
-
-    def halved(self) -> Box:
-        """Return the box on a plane of half the size, rounded up."""
-        return Box(self.top // 2, (self.bottom + 1) // 2, self.left // 2, (self.right + 1) // 2)
-
-    def within(self, other: Box) -> Box:
-        """Return the box as it lies in what another box cuts out."""
-        return Box(self.top - other.top, self.bottom - other.top, self.left - other.left, self.right - other.left)
 
 
 class _CutAll(torch.autograd.Function):
@@ -98,7 +69,7 @@ class PreparedDecoder:
     stays as it is without refinement; a pixel then depends on what lies near it alone, and every stage is computed only
     as far as is wanted, with the same numbers there as if it were computed everywhere.
 
-    Nothing is wanted until :meth:`want` was called.
+    Nothing is wanted until :meth:`want` was called; call it again when :attr:`gates` were replaced.
 
     Parameters
     ----------
@@ -108,8 +79,13 @@ class PreparedDecoder:
         (1, C, H, W), the network's input.
     features : sequence of Tensor
         What :meth:`LSANet.encode` gave for it.
-    gates : {"live", "frozen"}
-        Whether the stages' gates follow the refinement.
+    gates : {"live", "frozen"} or mapping of int to Tensor
+        Whether the stages' gates follow the refinement; or the gates of every stage, frozen as they are given.
+    place : (Box, (int, int)), optional
+        Where `inputs` were cut out of a larger image, and the height and width of that: A and B reach over all of it.
+        Beginning at multiples of 32, and ending there or where the image ends.
+    check : callable, optional
+        Called between parts of the work, forth and back; may raise to stop. Can be replaced as :attr:`check`.
     """
 
     def __init__(
@@ -117,27 +93,48 @@ class PreparedDecoder:
         network: LSANet,
         inputs: Tensor,
         features: Sequence[Tensor],
-        gates: Literal["live", "frozen"] = "live",
+        gates: Literal["live", "frozen"] | Gates = "live",
+        place: tuple[Box, tuple[int, int]] | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._stages = {int(name): cast(DecoderStage, stage) for name, stage in network.decoder.stages.items()}
         self._head = network.head
         self._inputs = inputs
-        self._deepest = self._stages[5](features[4])
+        height, width = inputs.shape[-2:]
+        self._place, self._whole_size = place or (Box(0, height, 0, width), (height, width))
+        self.check = check
+        self.gates: Gates | None = None if isinstance(gates, str) else gates
+        self._deepest = self._stages[5](features[4], None if self.gates is None else self.gates[5])
         self._beside: dict[int, Tensor] = {}
         self._above: dict[int, Tensor] = {}
         for level in _LEVELS:
+            check()
             convolution, skip = self._stages[level].conv, features[level - 1]
             of_skip, self._above[level] = _split(convolution.weight, skip.shape[1])
             self._beside[level] = F.conv2d(skip, of_skip, convolution.bias, padding=1)
         self._of_inputs, self._of_stage1 = _split(network.head.conv1.weight, inputs.shape[1])
-        self._gates: dict[int, Tensor] | None = None
         self.boxes: list[Box] = []
+        self._given: list[Tensor] = []
         if gates == "frozen":
-            self._freeze(network)
+            self.gates = network.decoder.gates(features)
+
+    def gates_at(self, refinements: Refinements) -> dict[int, Tensor]:
+        """Return the gates (1, C, 1, 1) of stages 4…1 that refinement tensors open, over the whole image."""
+        gates: dict[int, Tensor] = {}
+        x = self._deepest
+        for level in _LEVELS:
+            activations = self._activations(level, [self._whole(level)], x, *refinements[level + 1])[0]
+            gates[level] = self._stages[level].gate(activations)
+            x = activations * gates[level]
+        return gates
 
     def want(self, wanted: NDArray[np.bool_]) -> None:
         """Choose the pixels of a mask (H, W) to be computed from now on: :attr:`boxes` will hold them."""
-        self.boxes = cover(wanted)
+        self.want_boxes(cover(wanted))
+
+    def want_boxes(self, boxes: list[Box]) -> None:
+        """Choose boxes, even but where they end the plane, to be computed from now on."""
+        self.boxes = boxes
         size = self._inputs.shape[-2:]
         self._around = [box.grown(_HALO, size) for box in self.boxes]
         first = self._head.conv1
@@ -148,7 +145,7 @@ class PreparedDecoder:
         self._parts: dict[int, list[Box]] = {}
         needed = [box.halved() for box in self._around]
         for level in reversed(_LEVELS):
-            if self._gates is None:
+            if self.gates is None:
                 self._parts[level] = [self._whole(level)]
                 continue
             height, width = self._beside[level].shape[-2:]
@@ -157,6 +154,12 @@ class PreparedDecoder:
                 mask[box.top : box.bottom, box.left : box.right] = True
             self._parts[level] = cover(mask)
             needed = [box.grown(1, (height, width)).halved() for box in self._parts[level]]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it holds beside the network's weights."""
+        held = [self._inputs, self._deepest, *self._beside.values(), *self._given]
+        return sum(tensor.nbytes for tensor in held)
 
     def __call__(self, refinements: Refinements) -> list[Tensor]:
         """Return the unclamped matte (1, 1, h, w) in each of :attr:`boxes`."""
@@ -172,9 +175,9 @@ class PreparedDecoder:
     def _stage(self, level: int, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Return a stage's gated map; with frozen gates, 0 where nobody wants it."""
         parts = self._activations(level, self._parts[level], x, scale, shift)
-        if self._gates is None:
+        if self.gates is None:
             return self._stages[level].gated(parts[0])
-        gated = [part * self._gates[level] for part in parts]
+        gated = [part * self.gates[level] for part in parts]
         return cast(Tensor, _PasteAll.apply(self._beside[level].shape, self._parts[level], *gated))
 
     def _whole(self, level: int) -> Box:
@@ -187,12 +190,10 @@ class PreparedDecoder:
         size = beside.shape[-2:]
         parts = []
         for box, below in zip(boxes, _CutAll.apply(x, [box.grown(1, size).halved() for box in boxes]), strict=True):
+            self.check()
             around = box.grown(1, size)
             lower = around.halved()
-            matrices = [
-                _bicubic(scale.shape[-1], length, x.device)[start:stop]
-                for length, (start, stop) in zip(x.shape[-2:], (lower[:2], lower[2:]), strict=True)
-            ]
+            matrices = self._matrices(level + 1, lower, scale.shape[-1], x.device)
             refined = _spread(scale, *matrices).exp().to(x.dtype) * below + _spread(shift, *matrices).to(x.dtype)
             doubled = F.interpolate(refined, scale_factor=2.0, mode="nearest")
             start = Box(2 * lower.top, 2 * lower.bottom, 2 * lower.left, 2 * lower.right)
@@ -201,24 +202,29 @@ class PreparedDecoder:
             parts.append(torch.relu_(box.cut(beside) + F.conv2d(padded, self._above[level])))
         return parts
 
+    def _matrices(self, level: int, box: Box, cells: int, device: torch.device) -> list[Tensor]:
+        """Return what interpolates a grid over the whole image's map of a stage, for the rows and columns of a box."""
+        share = 2**level
+        spans = zip(
+            self._whole_size,
+            (self._place.top, self._place.left),
+            ((box.top, box.bottom), (box.left, box.right)),
+            strict=True,
+        )
+        return [
+            _bicubic(cells, -(-length // share), device)[first // share + start : first // share + stop]
+            for length, first, (start, stop) in spans
+        ]
+
     def _head_in(self, below: Tensor, box: Box, around: Box, given: Tensor) -> Tensor:
+        self.check()
         doubled = F.interpolate(below, scale_factor=2.0, mode="bilinear", align_corners=False)
         doubled = doubled[..., : given.shape[-2], : given.shape[-1]]
         x = torch.relu_(given + F.conv2d(doubled, self._of_stage1, padding=1))
         x = self._head.conv3(torch.relu_(self._head.conv2(x)))
+        if x.requires_grad:
+            x.register_hook(lambda _: self.check())
         return box.within(around).cut(x)
-
-    def _freeze(self, network: LSANet) -> None:
-        """Keep every stage's gate as it is without refinement."""
-        gates: dict[int, Tensor] = {}
-        x = self._deepest
-        for level in _LEVELS:
-            shape = network.refinement_shapes()[level + 1]
-            zeros = torch.zeros((1, *shape), device=x.device)
-            activations = self._activations(level, [self._whole(level)], x, zeros, zeros)[0]
-            gates[level] = self._stages[level].gate(activations)
-            x = activations * gates[level]
-        self._gates = gates
 
 
 def _split(weight: Tensor, channels: int) -> tuple[Tensor, Tensor]:
@@ -240,27 +246,3 @@ def _spread(grid: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     rows, columns = rows.to(grid.dtype), columns.to(grid.dtype)
     along = torch.matmul(rows, grid[0].permute(1, 2, 0).reshape(cells, -1)).view(len(rows), cells, -1)
     return torch.matmul(columns, along).permute(2, 0, 1)[None]
-
-
-def cover(wanted: NDArray[np.bool_], rows: int = 64, gap: int = 48) -> list[Box]:
-    """Return boxes that hold every pixel of a mask (H, W), and little else.
-
-    Parameters
-    ----------
-    wanted : ndarray
-        (H, W) bool.
-    rows : int
-        Height of a box; even.
-    gap : int
-        So many columns must be free between two boxes side by side.
-    """
-    height, width = wanted.shape
-    boxes = []
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        columns = np.flatnonzero(wanted[top:bottom].any(0))
-        breaks = np.flatnonzero(np.diff(columns) > gap) + 1
-        for run in np.split(columns, breaks) if columns.size else ():
-            first, last = int(run[0]), int(run[-1])
-            boxes.append(Box(top, bottom, first - first % 2, min(width, last + 2 - last % 2)))
-    return boxes

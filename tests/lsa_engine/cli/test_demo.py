@@ -14,7 +14,12 @@ from lsa_engine.image_io import read_alpha, read_image
 def test_the_demo_writes_alpha_cutout_and_overview_of_the_sample(tmp_path: Path, weights_file: Path) -> None:
     folder = tmp_path / "new" / "demo"
     assert main(["demo", "--output", str(folder), "--weights", str(weights_file), "--device", "cpu"]) == 0
-    assert sorted(path.name for path in folder.iterdir()) == ["alpha.png", "cutout.png", "overview.png"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "alpha.png",
+        "cutout.png",
+        "overview.png",
+        "refinement.png",
+    ]
     image, trimap = samples.load_photograph(), samples.load_trimap()
     height, width = trimap.shape
     alpha = read_alpha(folder / "alpha.png")
@@ -25,6 +30,7 @@ def test_the_demo_writes_alpha_cutout_and_overview_of_the_sample(tmp_path: Path,
     picture = read_image(folder / "overview.png")
     assert picture.shape[0] == height and picture.shape[1] > 4 * width
     np.testing.assert_array_equal(picture[:, :width], image)
+    assert read_image(folder / "refinement.png").shape[2] == 3
 
 
 def test_the_overview_shows_image_trimap_alpha_and_cutout_in_this_order(scene) -> None:

@@ -152,7 +152,7 @@ def truly_composed(number: int, size: int = 96) -> tuple[NDArray, NDArray, NDArr
     """Return image, alpha and true foreground of a drawn scene."""
     rng = np.random.default_rng(number)
     kinds = ["hair", "smoke", "blob", "foliage", "net"]
-    alpha = np.clip(KINDS[kinds[number % len(kinds)]](rng, size), 0, 1)
+    alpha = np.clip(KINDS[kinds[number % len(kinds)]](rng, size).alpha, 0, 1)
     photo = rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)
     front, back = foreground_colours(rng, photo, size).clip(0, 1), background_colours(rng, photo, size).clip(0, 1)
     return alpha[..., None] * front + (1 - alpha[..., None]) * back, alpha, front

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lsa_engine as lsa
-from lsa_engine.inference import matter as room
+from lsa_engine.inference import whole as room
 from lsa_engine.network import build_network
 from lsa_engine.weights import save_weights
 
@@ -63,9 +63,10 @@ def test_the_image_is_not_encoded_again(refined, scene, monkeypatch):
 def test_many_edits_in_a_row_end_where_a_fresh_start_would(refined, weights, scene):
     rng = np.random.default_rng(3)
     values = scene.trimap
-    for _ in range(40):
+    for _ in range(200):
         values = edited(values, rng)
-        result = refined.correct(values, lsa.Refinement(iterations=4, tolerance=0))
+        result = refined.correct(values, lsa.Refinement(time_budget=1e-9, tolerance=0))
+        assert result.report.iterations == 3
     assert (result.alpha[values == 255] == 1).all()
     assert (result.alpha[values == 0] == 0).all()
     with lsa.Matter(weights, device="cpu", dtype="float32") as fresh:
@@ -112,6 +113,23 @@ def test_a_cancelled_correction_leaves_the_one_before_it(refined, scene):
         refined.correct(edited(first, rng), progress=lambda step: step.done > 1 and token.cancel(), cancel=token)
     two = refined.correct(first, lsa.Refinement(iterations=1))
     np.testing.assert_allclose(two.alpha, one.alpha, atol=1e-5)
+
+
+def test_strokes_may_contradict_what_was_known_and_are_obeyed(refined, scene):
+    values = scene.trimap.copy()
+    values[22:26, 30:34] = 0  # in the middle of the foreground
+    values[2:5, 2:5] = 255  # far out in the background
+    result = refined.correct(values, lsa.Refinement(iterations=3, tolerance=0))
+    assert not result.alpha[22:26, 30:34].any()
+    assert (result.alpha[2:5, 2:5] == 1).all()
+
+
+def test_a_correction_without_time_makes_one_pass_from_where_it_was(refined, scene):
+    before = refined.refine(lsa.Refinement(tolerance=0))
+    result = refined.correct(scene.trimap, lsa.Refinement(time_budget=0))
+    assert result.report.iterations == 1
+    np.testing.assert_allclose(result.alpha, before.alpha, atol=1e-5)
+    assert not np.allclose(result.alpha, result.initial_alpha, atol=1e-3)
 
 
 def test_what_cannot_be_corrected_is_told(weights, scene):

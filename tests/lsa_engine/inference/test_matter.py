@@ -84,7 +84,7 @@ def test_a_large_image_whose_head_runs_in_strips_gives_the_same_matte(matter, sc
     matter.set_image(scene.image)
     matter.set_trimap(scene.trimap)
     whole = matter.predict().alpha
-    monkeypatch.setattr("lsa_engine.inference.matter._STRIP_PIXELS", 16 * 64)
+    monkeypatch.setattr("lsa_engine.inference.whole._STRIP_PIXELS", 16 * 64)
     # The eSE gate is a mean over the whole image, whose order of summation depends on the memory layout.
     np.testing.assert_allclose(matter.predict().alpha, whole, atol=2e-5)
 
@@ -273,6 +273,49 @@ def test_a_refinement_without_time_leaves_the_matte_as_it_is(weights, scene):
         assert result.report.cost_after == result.report.cost_before
         short = matter.refine(lsa.Refinement(iterations=10_000, tolerance=0, time_budget=1.0))
         assert 1 <= short.report.iterations < 10_000
+
+
+def stop_after(steps: int) -> tuple[lsa.CancelToken, object]:
+    """A token, and a progress callback that sets it when so many steps are done."""
+    token = lsa.CancelToken()
+    return token, lambda step: step.done >= steps and token.cancel()
+
+
+@pytest.mark.parametrize("method", ["fast", "paper"])
+def test_a_cancelled_refinement_returns_the_best_so_far_and_says_so(matter, scene, method):
+    matter.set_image(scene.image)
+    matter.set_trimap(scene.trimap)
+    token, progress = stop_after(4)  # the first step is the encoding
+    stopped = matter.refine(lsa.Refinement(method, iterations=8, tolerance=0), progress=progress, cancel=token)
+    assert stopped.report.cancelled
+    assert stopped.report.iterations == 3
+    assert "cancelled after 3 of 8 passes" in stopped.report.notes[0]
+    assert stopped.report.cost_after <= stopped.report.cost_before
+    assert not np.array_equal(stopped.alpha, stopped.initial_alpha) or method == "paper"
+    again = matter.refine(lsa.Refinement(method, iterations=3, tolerance=0))
+    assert not again.report.cancelled
+    if method == "fast":
+        np.testing.assert_allclose(stopped.alpha, again.alpha, atol=1e-6)
+        matter.correct(scene.trimap, lsa.Refinement(iterations=1))
+
+
+def test_cancelled_before_there_is_a_matte_a_refinement_raises(matter, scene):
+    matter.set_image(scene.image)
+    matter.set_trimap(scene.trimap)
+    token, progress = stop_after(0)
+    with pytest.raises(lsa.Cancelled):
+        matter.refine(progress=progress, cancel=token)
+    assert matter.refine(lsa.Refinement(iterations=1)).alpha.shape == scene.trimap.shape
+
+
+def test_cancelled_among_augmented_copies_a_refinement_returns_the_mean_so_far(matter, scene):
+    matter.set_image(scene.image)
+    matter.set_trimap(scene.trimap)
+    token, progress = stop_after(7)  # three passes and an encoding for each copy
+    result = matter.refine(lsa.Refinement(iterations=3, tolerance=0), tta=8, progress=progress, cancel=token)
+    assert result.report.cancelled
+    assert "copy 2 of 8" in result.report.notes[0]
+    assert result.report.cost_after < result.report.cost_before
 
 
 def test_a_large_tolerance_ends_the_refinement_early(weights, scene):

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from lsa_engine.boxes import Box, cover
 from lsa_engine.errors import Cancelled, InputError
-from lsa_engine.inference.refinement import Refinement, RefinementCost, descend
+from lsa_engine.inference.cost import CostScale, CostTerms, cost_masks, wanted_pixels
+from lsa_engine.inference.descent import WholeObjective, descend
+from lsa_engine.inference.matter import Matter
+from lsa_engine.inference.refinement import Refinement
 from lsa_engine.network import build_network
-from lsa_engine.network.prepared import cover
 from lsa_engine.progress import CancelToken, Steps
 from lsa_engine.trimap import Trimap
 
@@ -38,12 +41,35 @@ def literal_cost(alpha: np.ndarray, initial: np.ndarray, trimap: np.ndarray) -> 
     return squares / count, float(np.mean(differences)) ** 2
 
 
+def cost_of(alpha, initial, trimap, boundary="paper", boxes=None):
+    """Cost, C1 and C2 of arrays or tensors (H, W)."""
+    alpha, initial = (torch.as_tensor(plane)[None, None] for plane in (alpha, initial))
+    boxes = boxes or [Box(0, trimap.shape[0], 0, trimap.shape[1])]
+    terms = CostTerms(cost_masks(Trimap(trimap), boundary), boxes, [box.cut(initial) for box in boxes], boundary)
+    scale = CostScale.of([terms], boundary, 0.1)
+    return scale.numbers(terms.sums([box.cut(alpha) for box in boxes]))
+
+
+def test_a_matte_that_overshoots_is_at_no_distance_from_itself_but_in_the_published_code(scene):
+    initial = np.random.default_rng(6).uniform(-0.2, 1.2, scene.trimap.shape).astype(np.float32)
+    assert cost_of(initial, initial, scene.trimap).fidelity == 0
+    overshoot = np.abs(initial - np.clip(initial, 0, 1))[scene.trimap == 128].mean()
+    assert cost_of(initial, initial, scene.trimap, "released").fidelity == pytest.approx(overshoot**2, rel=1e-4)
+
+
+def test_steps_that_are_too_large_are_made_smaller(scene):
+    with Matter("lsa-lite", device="cpu", dtype="float32") as matter:
+        matter.set_image(scene.image)
+        matter.set_trimap(scene.trimap)
+        report = matter.refine(Refinement(learning_rate=30.0, tolerance=0)).report
+    assert report.cost_after < 0.9 * report.cost_before
+
+
 def test_the_cost_is_the_papers_pixel_by_pixel(scene):
     rng = np.random.default_rng(5)
     alpha = rng.random(scene.trimap.shape, np.float32)
     initial = rng.random(scene.trimap.shape, np.float32)
-    cost = RefinementCost(Trimap(scene.trimap), torch.from_numpy(initial)[None, None], "paper", 0.1)
-    total, boundary, fidelity = (float(part) for part in cost.parts([torch.from_numpy(alpha)[None, None]]))
+    total, boundary, fidelity = cost_of(alpha, initial, scene.trimap)
     expected = literal_cost(alpha, initial, scene.trimap)
     assert boundary == pytest.approx(expected[0], rel=1e-5)
     assert fidelity == pytest.approx(expected[1], rel=1e-5)
@@ -51,26 +77,20 @@ def test_the_cost_is_the_papers_pixel_by_pixel(scene):
 
 
 def test_an_output_beyond_zero_and_one_costs_nothing_at_the_border(scene):
-    trimap = Trimap(scene.trimap)
-    output = torch.from_numpy(np.where(scene.alpha > 0.5, 1.5, -0.5).astype(np.float32))[None, None]
-    background, foreground = trimap.boundaries("released")
+    output = np.where(scene.alpha > 0.5, 1.5, -0.5).astype(np.float32)
+    background, foreground = Trimap(scene.trimap).boundaries("released")
     assert (scene.alpha[background] < 0.5).all()
     assert (scene.alpha[foreground] > 0.5).all()
-    cost = RefinementCost(trimap, output, "released", 0.0)
-    assert float(cost.parts([output])[1]) == 0
+    assert cost_of(output, output, scene.trimap, "released").boundary == 0
 
 
 def test_a_matte_in_parts_costs_what_it_costs_as_a_whole(scene):
     rng = np.random.default_rng(6)
-    alpha, initial = (torch.from_numpy(rng.random((1, 1, *scene.trimap.shape), np.float32)) for _ in range(2))
-    trimap = Trimap(scene.trimap)
-    background, foreground = trimap.boundaries("paper")
-    boxes = cover(trimap.unknown | background | foreground, rows=16, gap=4)
+    alpha, initial = (rng.random(scene.trimap.shape, np.float32) for _ in range(2))
+    boxes = cover(wanted_pixels(cost_masks(Trimap(scene.trimap), "paper")), rows=16, gap=4)
     assert len(boxes) > 3
-    parts = RefinementCost(trimap, initial, "paper", 0.1, boxes)
-    assert parts.of(alpha) == pytest.approx(RefinementCost(trimap, initial, "paper", 0.1).of(alpha), rel=1e-5)
-    whole = parts.assemble([box.cut(alpha) for box in boxes], initial)
-    assert torch.equal(whole[0, 0][torch.from_numpy(trimap.unknown)], alpha[0, 0][torch.from_numpy(trimap.unknown)])
+    whole = cost_of(alpha, initial, scene.trimap)
+    assert cost_of(alpha, initial, scene.trimap, boxes=boxes) == pytest.approx(whole, rel=1e-5)
 
 
 def made_up(channels: int = 15):
@@ -82,18 +102,18 @@ def made_up(channels: int = 15):
         return network, inputs, network.encode(inputs)
 
 
-def refined(scene, settings: Refinement, cancel: CancelToken | None = None):
+def refined(scene, settings: Refinement, cancel: CancelToken | None = None, progress=None):
     network, inputs, features = made_up()
     with torch.no_grad():
         initial = network.decode(inputs, features)
-    steps = Steps("refining", settings.iterations, cancel=cancel)
-    cost = RefinementCost(Trimap(scene.trimap), initial, settings.boundary, settings.fidelity_weight)
-    shapes = network.refinement_shapes()
+    steps = Steps("refining", settings.iterations, progress, cancel)
+    masks = cost_masks(Trimap(scene.trimap), settings.boundary)
 
     def decode(tensors):
         return [network.decode(inputs, features, tensors)]
 
-    return descend(decode, shapes, cost, initial, settings, steps, time.perf_counter()), initial
+    objective = WholeObjective(decode, [Box(0, 48, 0, 64)], masks, initial, settings)
+    return descend(objective, network.refinement_shapes(), settings, steps, time.perf_counter()), initial
 
 
 def test_one_iteration_returns_the_untouched_matte(scene):
@@ -113,12 +133,13 @@ def test_descent_lowers_the_cost_and_every_update_is_a_plain_gradient_step(scene
     # The second pass by hand, from finite differences of the cost along the gradient's direction.
     network, inputs, features = made_up()
     initial = network.decode(inputs, features)
-    cost = RefinementCost(Trimap(scene.trimap), initial, "paper", 0.1)
+    masks = cost_masks(Trimap(scene.trimap), "paper")
+    terms = CostTerms(masks, [Box(0, 48, 0, 64)], [initial])
     tensors = {
         stage: (torch.zeros(1, *shape, requires_grad=True), torch.zeros(1, *shape, requires_grad=True))
         for stage, shape in network.refinement_shapes().items()
     }
-    cost.parts([network.decode(inputs, features, tensors)])[0].backward()
+    CostScale.of([terms], "paper", 0.1).parts(terms.sums([network.decode(inputs, features, tensors)]))[0].backward()
     moved = {
         stage: tuple((t - 0.5 * t.grad).detach() for t in pair)  # type: ignore[operator]
         for stage, pair in tensors.items()
@@ -131,6 +152,20 @@ def test_a_cancelled_refinement_raises(scene):
     token.cancel()
     with pytest.raises(Cancelled):
         refined(scene, Refinement(iterations=5), token)
+
+
+@pytest.mark.parametrize("method", ["fast", "paper"])
+def test_a_refinement_cancelled_midway_is_the_one_that_would_have_ended_there(scene, method):
+    token = CancelToken()
+    settings = Refinement(method, iterations=8, tolerance=0)
+    stopped, _ = refined(scene, settings, token, lambda step: step.done >= 3 and token.cancel())
+    shorter, _ = refined(scene, Refinement(method, iterations=3, tolerance=0))
+    assert stopped.cancelled
+    assert not shorter.cancelled
+    assert stopped.evaluations == 3
+    assert stopped.after.total <= shorter.after.total
+    if method == "fast":
+        assert torch.equal(stopped.output, shorter.output)
 
 
 @pytest.mark.parametrize(

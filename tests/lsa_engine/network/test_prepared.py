@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from lsa_engine.boxes import cover
 from lsa_engine.network import LSANet, build_network, fold_batch_norm
 from lsa_engine.network.decoder import DecoderStage
-from lsa_engine.network.prepared import PreparedDecoder, cover
+from lsa_engine.network.prepared import PreparedDecoder
 
 
 @pytest.fixture(scope="module", params=["lsanet-lite", "lsanet-r50d"])
