@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lsa_engine.errors import InputError
-from napari_lsa_matting.layers import Index, labels_plane, plane_index, same_place, spatial_shape, volume_index
-from napari_lsa_matting.trimap_layer import Finding, examine
+from napari_lsa_matting.layers import Index, plane_index, same_place, spatial_shape, volume_index
+from napari_lsa_matting.trimap_layer import Finding, examine, plane_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -70,7 +72,15 @@ def check_trimap(viewer: ViewerModel, image: Image, trimap: Labels) -> Pair:
     pair = match_planes(viewer, image, trimap)
     if pair.findings:
         return pair
-    return Pair(pair.first, pair.second, tuple(examine(labels_plane(trimap, pair.second))))
+    return Pair(pair.first, pair.second, tuple(examine(np.asarray(plane_of(trimap, pair.second)))))
+
+
+def check_objects(viewer: ViewerModel, image: Image, labels: Labels) -> Pair:
+    """Check that a segmentation belongs to an image layer, and has objects where the viewer stands."""
+    pair = match_planes(viewer, image, labels)
+    if pair.findings or np.asarray(plane_of(labels, pair.second)).max() > 0:
+        return pair
+    return missing(f"{labels.name!r} has no object in this plane: label one first.")
 
 
 def _size(shape: tuple[int, ...]) -> str:

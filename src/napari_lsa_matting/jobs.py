@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari.qt.threading import FunctionWorker, create_worker
-from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from lsa_engine.errors import Cancelled
@@ -137,8 +136,3 @@ class Job(QObject):
         self._timer.stop()
         self.ended.emit()
         self.deleteLater()
-
-
-def notify_error(error: Exception) -> None:
-    """Show an error as a napari notification: its sentence, and its traceback behind a button."""
-    notification_manager.receive_error(type(error), error, error.__traceback__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from inspect import unwrap
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -196,6 +197,11 @@ def unit_name(unit: object) -> str:
     return {"pixel": "px", "um": "µm", "micrometer": "µm"}.get(name, name)
 
 
+def fingerprint(array: NDArray[Any]) -> str:
+    """Return the SHA-256 of an array's values, in rows from top to bottom: work for a worker thread."""
+    return sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
 def with_provenance(metadata: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
     """Return a layer's metadata with a record of how the layer was made."""
     return {**metadata, METADATA_KEY: facts}
@@ -236,6 +242,7 @@ def add_output(
     name: str,
     facts: Mapping[str, Any],
     on_top: bool = False,
+    above: Layer | None = None,
     **settings: Any,
 ) -> Image:
     """Add an Image layer with a result for one plane, right above the layer it was made from, or on top of all.
@@ -258,6 +265,8 @@ def add_output(
         How it was made, for the metadata.
     on_top : bool
         Whether it lies above all other layers.
+    above : napari.layers.Layer, optional
+        The layer right above which it lies; `source` by default.
     **settings
         Other settings of the layer.
     """
@@ -271,7 +280,7 @@ def add_output(
         **settings,
     )
     if not on_top:
-        viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(source) + 1)
+        viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(source if above is None else above) + 1)
     if active is not None:
         viewer.layers.selection.active = active
     return unwrap(layer)

@@ -6,16 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, SpinBox
-from napari.layers import Image
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from magicgui.widgets import CheckBox
+from napari.layers import Image, Labels
 
-from napari_lsa_matting.checks import Pair, check_trimap, missing
-from napari_lsa_matting.jobs import Job, notify_error
+from lsa_engine.errors import InputError
+from napari_lsa_matting.checks import Pair, check_objects, check_trimap, match_planes, missing
+from napari_lsa_matting.copy_code import CopyCode
+from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
     Index,
-    add_output,
     full_data,
     image_notes,
     image_plane,
@@ -23,22 +23,30 @@ from napari_lsa_matting.layers import (
     is_picture,
     is_trimap,
     labels_plane,
-    update_output,
+    plane_index,
 )
-from napari_lsa_matting.panel import JobControls, Message, Panel, add_row
-from napari_lsa_matting.requests import Facilities, MatteRequest, find_facilities
+from napari_lsa_matting.live import LiveMode, LiveScene
+from napari_lsa_matting.matte_layers import MatteLayers
+from napari_lsa_matting.matte_request import NETWORK, MatteOutcome, MatteRequest
+from napari_lsa_matting.matte_view import MatteView
+from napari_lsa_matting.matting_options import MattingOptions
+from napari_lsa_matting.notifications import notify_error
+from napari_lsa_matting.object_layers import ObjectNames, show_separately, show_stacked
+from napari_lsa_matting.object_options import ObjectOptions
+from napari_lsa_matting.object_request import ObjectsOutcome, ObjectsRequest
+from napari_lsa_matting.panel import JobControls, Message, Panel
+from napari_lsa_matting.requests import find_facilities
 from napari_lsa_matting.session import session_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from lsa_engine.inference.results import MatteResult, Report
+    from lsa_engine.inference.results import Report
 
-_REFINEMENTS = [("off", "none"), ("fast", "fast"), ("as in the paper", "paper")]
-_STEPS = {"fast": 15, "paper": 100}
-_TTA = [("off", 0), ("8 copies", 8), ("24 copies", 24)]
-_LOOKING = "looking …"
-_WEIGHTS_TIP = "The trained network that finds the matte."
+_LIVE_TIP = (
+    "While you paint on the trimap, the matte follows: strokes bend the network further, without looking at the whole "
+    "picture again. Run makes a full pass."
+)
 
 
 class MattingWidget(Panel):
@@ -52,9 +60,7 @@ class MattingWidget(Panel):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
-        self.facilities: Facilities | None = None
-        self._files: list[str] = []
-
+        self._live_alpha: Image | None = None
         what = self.add_group("What")
         self.image = self.add_choice(
             what,
@@ -63,39 +69,19 @@ class MattingWidget(Panel):
         )
         self.trimap = self.add_choice(
             what,
-            "Trimap",
+            "Labels",
             LayerChoice(
                 napari_viewer,
                 is_labels,
                 is_trimap,
-                tooltip="Labels: 1 foreground, 2 background, 0 unknown. The Trimap widget makes one.",
+                tooltip="A trimap, which the Trimap widget makes; or a segmentation with several objects.",
             ),
         )
-
-        how = self.add_group("How")
-        self.weights = ComboBox(choices=[_LOOKING], tooltip=_WEIGHTS_TIP)
-        self.browse_button = QPushButton("…")
-        self.browse_button.setToolTip("Use a weights file (.safetensors), for example one trained here.")
-        self.browse_button.setMaximumWidth(32)
-        self.browse_button.clicked.connect(self._ask_for_weights)
-        add_row(how, "Weights", _side_by_side(self.weights.native, self.browse_button))
-        self.refinement = ComboBox(
-            choices=_REFINEMENTS,
-            tooltip="Bend the network for this image until its matte obeys the trimap at the borders (§4.3): fast, in "
-            "a few steps, or by the paper's own descent, which takes minutes.",
-        )
-        add_row(how, "Refinement", self.refinement)
-        self.iterations = SpinBox(
-            value=_STEPS["fast"], min=1, max=1000, tooltip="Most steps of the refinement; the paper takes 100."
-        )
-        add_row(how, "Iterations", self.iterations)
-        self.tta = ComboBox(
-            choices=_TTA,
-            tooltip="Test-time augmentation: mean over turned, mirrored and scaled copies.",
-        )
-        add_row(how, "Average over", self.tta)
-        self.device = ComboBox(choices=["auto"], tooltip="Where the network runs.")
-        add_row(how, "Device", self.device)
+        self.objects = ObjectOptions(what)
+        self.objects.changed.connect(self.refresh_soon)
+        self.trimap.changed.connect(self._read_labels)
+        self.options = MattingOptions(self, self.add_group("How"))
+        self.options.changed.connect(self.refresh_soon)
 
         self.notes = Message()
         self.add(self.notes)
@@ -103,33 +89,39 @@ class MattingWidget(Panel):
         self.controls.run_requested.connect(self.run)
         self.add(self.controls)
         self.follow_job(self.controls)
-        self.refinement.changed.connect(self._use_usual_steps)
+        self._layers = MatteLayers(napari_viewer)
+        self._add_live_rows()
+        self._read_labels()
+        self.view = MatteView(self, self._layers)
+        self.code = CopyCode(self._layers)
+        self.add(self.code)
         self.refresh()
         self.look_around()
 
     def look_around(self) -> None:
         """Look for weights and devices, in the background."""
         job = Job("Looking for weights and devices", find_facilities, self)
-        job.succeeded.connect(self._show_facilities)
+        job.succeeded.connect(self.options.show_facilities)
         job.failed.connect(notify_error)
         job.start()
 
     def refresh(self) -> None:
         """Say what stands against a run, or what is to be known of it."""
-        self.iterations.enabled = self.refinement.value != "none"
         pair = self._pair()
-        self.controls.set_problem(pair.problem or self._weights_problem())
+        self.controls.set_problem(pair.problem or self.options.problem)
+        self.view.refresh()
+        self.code.refresh()
+        self._check_live()
+        problem = None if self.live.on else self._live_problem()
+        self.live_box.enabled = problem is None
+        self.live_box.tooltip = problem or _LIVE_TIP
         image = self.image.layer
         notes = image_notes(image) if image is not None else []
         self.notes.say(*(finding.text for finding in pair.findings if not finding.blocks), *notes)
 
     def use_weights(self, path: str | Path) -> None:
         """Choose a weights file, and offer it from now on."""
-        name = str(path)
-        if name not in self._files:
-            self._files.append(name)
-        self._offer_weights()
-        self.weights.value = name
+        self.options.use_weights(path)
         self.refresh()
 
     def run(self) -> None:
@@ -139,25 +131,23 @@ class MattingWidget(Panel):
             self.refresh()
             return
         image, trimap = self.image.layer, self.trimap.layer
+        if self.objects.wanted:
+            self._run_objects(image, trimap, pair)
+            return
         request = MatteRequest(
             session=session_of(self.viewer),
             image=image_plane(image, pair.first),
             labels=labels_plane(trimap, pair.second),
-            weights=str(self.weights.value),
-            device=str(self.device.value),
-            refinement=str(self.refinement.value),
-            iterations=int(self.iterations.value),
-            tta=int(self.tta.value),
+            settings=self.options.settings,
         )
-        facts = {"kind": "alpha", "image": image.name, "trimap": trimap.name, "plane": list(pair.first)}
-        facts["data_range"] = request.image.data_range and list(request.image.data_range)
-        deliver = partial(self._show_alpha, image, full_data(image), pair.first, facts)
+        deliver = partial(self._show_outcome, image, full_data(image), trimap, pair.first)
         self.controls.start(f"Matting {image.name}", request.run, deliver)
 
-    def _use_usual_steps(self) -> None:
-        """Offer as many steps as the chosen refinement usually takes."""
-        self.iterations.value = _STEPS.get(self.refinement.value, self.iterations.value)
-        self.refresh_soon()
+    def close_down(self) -> None:
+        """Cancel what runs, stop to follow the viewer, and go."""
+        self.live.stop()
+        self.viewer.layers.events.removed.disconnect(self._note_removed)
+        super().close_down()
 
     def _pair(self) -> Pair:
         image, trimap = self.image.layer, self.trimap.layer
@@ -165,69 +155,137 @@ class MattingWidget(Panel):
             return missing("There is no image layer: open an image, or File ▸ Open Sample ▸ LSA Matting.")
         if trimap is None:
             return missing("There is no trimap: make one with the Trimap widget.")
+        if self.objects.wanted:
+            return check_objects(self.viewer, image, trimap)
         return check_trimap(self.viewer, image, trimap)
 
-    def _weights_problem(self) -> str | None:
-        if self.facilities is None:
-            return "Looking for weights and devices …"
-        if self.weights.value is None:
-            return "No weights are installed: choose a weights file (…), or train a network."
+    def _read_labels(self, _: object = None) -> None:
+        """Take labels that were chosen for a trimap or for objects, by what is seen of them."""
+        layer = self.trimap.layer
+        try:
+            plane = None if layer is None else labels_plane(layer, plane_index(layer, self.viewer))
+        except InputError:  # said by refresh
+            plane = None
+        if plane is not None:
+            self.objects.take(layer, plane)
+
+    def _run_objects(self, image: Image, labels: Labels, pair: Pair) -> None:
+        request = ObjectsRequest(
+            session=session_of(self.viewer),
+            image=image_plane(image, pair.first),
+            labels=labels_plane(labels, pair.second),
+            names=ObjectNames(labels),
+            band=self.objects.band(labels),
+            settings=self.options.settings,
+        )
+        stacked = bool(self.objects.stacked.value)
+        deliver = partial(self._show_objects, image, full_data(image), labels, pair.first, stacked)
+        self.controls.start(f"Matting {labels.name}", request.run, deliver)
+
+    def _show_objects(
+        self, image: Image, data: Any, labels: Labels, index: Index, stacked: bool, outcome: ObjectsOutcome
+    ) -> None:
+        if self._is_stale(image, data):
+            return
+        show = show_stacked if stacked else show_separately
+        show(self.viewer, image, index, labels, outcome)
+        self.code.take(outcome, image.source.path, None)
+        count = len(outcome.alphas)
+        self.controls.outcome.say(f"Mattes of {count} object{'s' if count > 1 else ''}.", *outcome.problems)
+
+    def _is_stale(self, image: Image, data: Any) -> bool:
+        """Return whether an image is no longer what was matted, and say so."""
+        stale = image not in self.viewer.layers or full_data(image) is not data
+        if stale:
+            self.controls.outcome.say("The image was removed or replaced meanwhile, so its matte was dropped.")
+        return stale
+
+    def _show_outcome(self, image: Image, data: Any, trimap: Labels, index: Index, outcome: MatteOutcome) -> None:
+        if self._is_stale(image, data):
+            return
+        self._layers.show(image, index, trimap, outcome)
+        report = outcome.result.report
+        self.controls.outcome.say(summary(report), *report.notes)
+
+    def _add_live_rows(self) -> None:
+        self.live_box = CheckBox(
+            text="Live: follow the brush",
+            tooltip=_LIVE_TIP,
+        )
+        self.live_status = Message()
+        self.live = LiveMode(session_of(self.viewer), self)
+        self.add(self.live_box.native)
+        self.add(self.live_status)
+        self.live_box.changed.connect(self._switch_live)
+        self.live.said.connect(self.live_status.say)
+        self.live.ended.connect(self._end_live)
+        self.live.answered.connect(self._show_answer)
+        self.trimap.edited.connect(self.live.note_edit)
+        self.image.edited.connect(self.live.note_image)
+        self.options.changed.connect(lambda: self.live.adopt(self.options.settings))
+        self.image.changed.connect(self._check_live)
+        self.trimap.changed.connect(self._check_live)
+        self.viewer.layers.events.removed.connect(self._note_removed)
+
+    def _note_removed(self, _: object = None) -> None:
+        self._check_live()
+        self.refresh_soon()
+
+    def _switch_live(self, wanted: bool) -> None:
+        if not wanted:
+            self.live.stop()
+            return
+        image, trimap = self.image.layer, self.trimap.layer
+        pair = match_planes(self.viewer, image, trimap)
+        self.live.start(LiveScene(image, trimap, pair.first, pair.second), self.options.settings)
+
+    def _check_live(self, _: object = None) -> None:
+        """End live mode if its layers are no longer there, or no longer what is chosen and seen."""
+        scene = self.live.scene
+        if scene is None:
+            return
+        for layer, choice, what in ((scene.image, self.image, "image"), (scene.trimap, self.trimap, "trimap")):
+            if layer not in self.viewer.layers:
+                return self.live.stop(f"the {what} was deleted.")
+            if choice.layer is not layer:
+                return self.live.stop(f"another {what} was chosen.")
+        if self._live_alpha is not None and self._live_alpha not in self.viewer.layers:
+            return self.live.stop("the alpha was deleted.")
+        if self.objects.wanted:
+            return self.live.stop("the labels are read as objects.")
+        pair = match_planes(self.viewer, scene.image, scene.trimap)
+        if pair.problem is not None:
+            return self.live.stop(pair.problem)
+        if (pair.first, pair.second) != (scene.image_index, scene.trimap_index):
+            return self.live.stop("another plane is seen.")
         return None
 
-    def _show_facilities(self, facilities: Facilities) -> None:
-        self.facilities = facilities
-        names = {name: f"auto ({facilities.automatic})" if name == "auto" else name for name in facilities.devices}
-        self.device.choices = [(shown, name) for name, shown in names.items()]
-        self._offer_weights()
-        self.refresh()
+    def _end_live(self, reason: str) -> None:
+        self._live_alpha = None
+        self.live_box.value = False
+        self.live_status.say(f"Live mode ended: {reason}" if reason else None)
+        self.refresh_soon()
 
-    def _offer_weights(self) -> None:
-        installed = self.facilities.weights if self.facilities is not None else {}
-        self.weights.choices = [(name, name) for name in installed] + [(Path(file).name, file) for file in self._files]
-        described = [f"{name}: {description}" for name, description in installed.items()]
-        self.weights.tooltip = "\n".join([_WEIGHTS_TIP, *described])
+    def _show_answer(self, outcome: MatteOutcome) -> None:
+        self._check_live()
+        scene = self.live.scene
+        if scene is not None:
+            self._live_alpha = self._layers.show(scene.image, scene.image_index, scene.trimap, outcome)
 
-    def _ask_for_weights(self, _: bool = False) -> None:
-        path, _filter = QFileDialog.getOpenFileName(self, "Choose weights", "", "Weights (*.safetensors)")
-        if path:
-            self.use_weights(path)
-
-    def _show_alpha(self, image: Image, data: Any, index: Index, facts: dict[str, Any], result: MatteResult) -> None:
-        if image not in self.viewer.layers or full_data(image) is not data:
-            self.controls.outcome.say("The image was removed or replaced meanwhile, so its matte was dropped.")
-            return
-        facts = {**facts, "report": result.report.to_dict()}
-        session = session_of(self.viewer)
-        alpha = session.output(image, ("alpha", index))
-        if isinstance(alpha, Image) and alpha in self.viewer.layers and alpha.data.shape[-2:] == result.alpha.shape:
-            update_output(alpha, result.alpha, index, facts)
-        else:
-            alpha = add_output(
-                self.viewer,
-                result.alpha,
-                image,
-                index,
-                name="alpha",
-                facts=facts,
-                colormap="gray",
-                contrast_limits=(0.0, 1.0),
-            )
-            session.remember_output(image, ("alpha", index), alpha)
-        self.controls.outcome.say(summary(result.report), *result.report.notes)
+    def _live_problem(self) -> str | None:
+        """Return why live mode cannot be begun, or None; a trimap that is not finished yet is no reason."""
+        if self.options.method.value != NETWORK:
+            return "Only the network can follow the brush: choose it as method."
+        if self.objects.wanted:
+            return "Only a trimap can be followed: read the labels as one."
+        if self.image.layer is None or self.trimap.layer is None:
+            return self._pair().problem
+        return match_planes(self.viewer, self.image.layer, self.trimap.layer).problem or self.options.problem
 
 
 def summary(report: Report) -> str:
     """Return in a sentence what was done: weights, device, precision, time, and what refinement did to its cost."""
-    text = f"{report.weights} on {report.device} ({report.dtype}): {report.seconds:.1f} s"
+    text = f"{report.weights or report.method} on {report.device} ({report.dtype}): {report.seconds:.1f} s"
     if report.cost_before is not None and report.cost_after is not None:
         text += f"; refinement cost {report.cost_before:.3g} → {report.cost_after:.3g}"
     return f"{text}."
-
-
-def _side_by_side(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return row

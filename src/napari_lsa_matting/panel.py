@@ -25,8 +25,9 @@ from qtpy.QtWidgets import (
 
 from lsa_engine.errors import LsaError
 from lsa_engine.progress import Progress
-from napari_lsa_matting.jobs import Job, Work, notify_error
+from napari_lsa_matting.jobs import Job, Work
 from napari_lsa_matting.layer_choice import LayerChoice
+from napari_lsa_matting.notifications import notify_error
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _REFRESH_MS = 150
 _DIMS_EVENTS = ("current_step", "ndisplay", "order")
 _BAR_STEPS = 1000
+_PATIENCE_MS = 800
 
 
 class Panel(QWidget):
@@ -173,8 +175,13 @@ class JobControls(QWidget):
     def __init__(self, run_text: str, run_tip: str) -> None:
         super().__init__()
         self._job: Job | None = None
+        self._run = object()
         self._problem: str | None = None
         self._run_tip = run_tip
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(_PATIENCE_MS)
+        self._patience.timeout.connect(self._let_go)
         self.run_button = QPushButton(run_text)
         self.run_button.clicked.connect(self._request)
         self.cancel_button = QPushButton("Cancel")
@@ -227,19 +234,23 @@ class JobControls(QWidget):
         self.bar.setValue(0)
         self.stage.say("starting …")
         job = self._job = Job(title, work, self)
+        # Slots must not hold the job: a cycle would be freed by whatever thread collects garbage, and Qt crashes.
+        run = self._run = object()
         job.progressed.connect(self._show_progress)
         job.succeeded.connect(lambda value: self._deliver(deliver, value))
         job.failed.connect(self._fail)
-        job.ended.connect(self._end)
+        job.ended.connect(lambda: self._end(run))
         self._show_state()
         job.start()
 
     def cancel(self, _: bool = False) -> None:
-        """Stop the run that is under way, if any."""
-        if self._job is not None:
-            self._job.cancel()
+        """Stop the run that is under way, if any; what cannot be stopped at once is left to end unseen."""
+        job = self._job
+        if job is not None:
+            job.cancel()
             self.stage.say("stopping …")
             self.cancel_button.setEnabled(False)
+            self._patience.start()
 
     def _request(self, _: bool = False) -> None:
         self.run_requested.emit()
@@ -254,8 +265,15 @@ class JobControls(QWidget):
         self.outcome.say(str(error))
         notify_error(error)
 
-    def _end(self) -> None:
-        if self._job is not None and self._job.cancelled:
+    def _let_go(self) -> None:
+        if self._job is not None:
+            self._end(self._run)
+
+    def _end(self, run: object) -> None:
+        if self._job is None or self._run is not run:
+            return
+        self._patience.stop()
+        if self._job.cancelled:
             self.outcome.say("Cancelled; the layers are as they were.")
         self._job = None
         self._show_state()
@@ -309,6 +327,16 @@ def add_row(form: QFormLayout, label: str, widget: Widget | QWidget) -> None:
     text.setToolTip(control.toolTip())
     text.setBuddy(control)
     form.addRow(text, control)
+
+
+def side_by_side(*widgets: QWidget) -> QWidget:
+    """Return widgets in a row of a form."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return row
 
 
 def show_row(form: QFormLayout, widget: Widget | QWidget, shown: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,63 +13,7 @@ from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 
 if TYPE_CHECKING:
-    from lsa_engine.inference.results import MatteResult
     from napari_lsa_matting.layers import ImagePlane
-    from napari_lsa_matting.session import Session
-
-
-@dataclass(frozen=True, eq=False)
-class MatteRequest:
-    """Matte one plane.
-
-    Attributes
-    ----------
-    session : Session
-        Lends the network.
-    image : ImagePlane
-        What to matte.
-    labels : array (H, W)
-        The trimap as painted: 0 unknown, 1 foreground, 2 background.
-    weights, device : str
-        As in :class:`lsa_engine.Matter`.
-    refinement : {"none", "fast", "paper"}
-        Method of the refinement (§4.3).
-    iterations : int
-        Most steps of a refinement.
-    tta : {0, 8, 24}
-        Test-time augmentation.
-    """
-
-    session: Session
-    image: ImagePlane
-    labels: NDArray[Any]
-    weights: str
-    device: str
-    refinement: str
-    iterations: int
-    tta: int
-
-    def run(self, progress: ProgressCallback, cancel: CancelToken) -> MatteResult:
-        """Return the matte.
-
-        Raises
-        ------
-        LsaError
-            As :meth:`lsa_engine.Matter.predict` and :meth:`~lsa_engine.Matter.refine`.
-        """
-        steps = Steps(f"loading {self.weights}", 1, progress, cancel)
-        from lsa_engine.inference.refinement import Refinement
-        from lsa_engine.trimap import Trimap
-
-        with self.session.matter(self.weights, self.device) as matter:
-            steps.advance()
-            matter.set_image(self.image.colours(), data_range=self.image.data_range)
-            matter.set_trimap(Trimap.from_labels(self.labels))
-            steps.check()
-            if self.refinement != "none":
-                settings = Refinement(self.refinement, iterations=self.iterations)  # type: ignore[arg-type]
-                return matter.refine(settings, tta=self.tta, progress=progress, cancel=cancel)
-            return matter.predict(tta=self.tta, progress=progress, cancel=cancel)
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,41 +212,6 @@ def _profile(
     return np.array(canvas.buffer_rgba())
 
 
-@dataclass(frozen=True, eq=False)
-class TrimapRequest:
-    """Make a trimap from a segmentation.
-
-    Attributes
-    ----------
-    labels : array (H, W)
-        All labels above 0 belong to the object.
-    inner, outer : float
-        Distances kept from its outline, in the unit of `spacing`.
-    spacing : (float, float)
-        Height and width of a pixel.
-    """
-
-    labels: NDArray[Any]
-    inner: float
-    outer: float
-    spacing: tuple[float, float]
-
-    def run(self, progress: ProgressCallback, cancel: CancelToken) -> NDArray[np.uint8]:
-        """Return labels (H, W): 0 unknown, 1 foreground, 2 background.
-
-        Raises
-        ------
-        LsaError
-            As :meth:`lsa_engine.Trimap.from_mask`.
-        """
-        from lsa_engine.trimap import Trimap
-
-        steps = Steps("measuring distances", 1, progress, cancel)
-        trimap = Trimap.from_mask(self.labels > 0, inner=self.inner, outer=self.outer, spacing=self.spacing)
-        steps.advance()
-        return trimap.to_labels()
-
-
 @dataclass(frozen=True)
 class Facilities:
     """What there is to compute with.
@@ -311,20 +220,20 @@ class Facilities:
     ----------
     weights : dict of str to str
         Names of installed weights, and what they are.
-    devices : tuple of str
-        Names of devices that this machine has, "auto" first.
+    precisions : dict of str to str
+        Names of devices that this machine has, "auto" first, and the precision that is best for each.
     automatic : str
         The device that "auto" takes.
     """
 
     weights: dict[str, str]
-    devices: tuple[str, ...]
+    precisions: dict[str, str]
     automatic: str
 
 
 def find_facilities(progress: ProgressCallback, cancel: CancelToken) -> Facilities:
     """Look for weights and devices: work for a job, because it loads torch."""
-    from lsa_engine.devices import DEVICES, choose_device
+    from lsa_engine.devices import DEVICES, choose_device, choose_dtype
     from lsa_engine.weights.registry import available_weights
 
     def present(name: str) -> bool:
@@ -335,4 +244,6 @@ def find_facilities(progress: ProgressCallback, cancel: CancelToken) -> Faciliti
         return True
 
     weights = {info.name: info.description or info.size for info in available_weights()}
-    return Facilities(weights, tuple(filter(present, DEVICES)), str(choose_device("auto")))
+    devices = {name: choose_device(name) for name in filter(present, DEVICES)}
+    precisions = {name: str(choose_dtype("auto", device)).removeprefix("torch.") for name, device in devices.items()}
+    return Facilities(weights, precisions, str(devices["auto"]))

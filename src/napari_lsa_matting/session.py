@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import unwrap
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from lsa_engine.inference.matter import Matter
+    from napari_lsa_matting.live_state import LiveState
 
+_LOOK_EVERY_S = 0.05
 _SESSIONS: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
 
@@ -30,17 +32,26 @@ def session_of(viewer: ViewerModel) -> Session:
 
 
 class Session:
-    """State of one viewer."""
+    """State of one viewer.
+
+    Attributes
+    ----------
+    live : LiveState or None
+        What the network has in hand for live correction; only for the thread that has the network.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._matter: Matter | None = None
         self._key: tuple[object, ...] = ()
+        self.live: LiveState | None = None
         # The source layer → what its output is for → the output layer; all weak, so that deleted layers are freed.
         self._outputs: weakref.WeakKeyDictionary[Layer, dict[object, weakref.ref[Layer]]] = weakref.WeakKeyDictionary()
 
     @contextmanager
-    def matter(self, weights: str, device: str) -> Iterator[Matter]:
+    def matter(
+        self, weights: str, device: str, dtype: str = "auto", check: Callable[[], None] = lambda: None
+    ) -> Iterator[Matter]:
         """Lend the network with these weights on this device; it is loaded only if it is not the one in use.
 
         Called in a worker thread. One thread at a time has it, others wait.
@@ -49,8 +60,10 @@ class Session:
         ----------
         weights : str
             Name of installed weights, or path of a weights file.
-        device : {"auto", "cpu", "cuda", "mps"}
-            Where to compute.
+        device, dtype : str
+            As in :class:`lsa_engine.Matter`.
+        check : callable
+            Called while another thread has it; may raise to give up.
 
         Raises
         ------
@@ -59,16 +72,22 @@ class Session:
         """
         from lsa_engine.inference.matter import Matter
         from lsa_engine.weights.registry import find_weights
+        from napari_lsa_matting.settings import read_settings
 
-        with self._lock:
+        while not self._lock.acquire(timeout=_LOOK_EVERY_S):
+            check()
+        try:
             path = find_weights(weights)
-            key = (path, path.stat().st_mtime_ns, device)
+            limit = read_settings().memory_limit
+            key = (path, path.stat().st_mtime_ns, device, dtype, limit)
             if self._matter is None or key != self._key:
                 if self._matter is not None:
                     self._matter.close()
-                self._matter = None
-                self._matter, self._key = Matter(path, device=device), key
+                self._matter = self.live = None
+                self._matter, self._key = Matter(path, device=device, dtype=dtype, memory_limit=limit), key
             yield self._matter
+        finally:
+            self._lock.release()
 
     def remember_output(self, source: Layer, purpose: object, output: Layer) -> None:
         """Note that `output` was made from `source`, so that a later run can update it in place."""

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton
 from lsa_engine.errors import FileError
 from lsa_engine.training.recipe import recipe_names
 from lsa_engine.training.runs import request_stop
-from napari_lsa_matting.jobs import notify_error
+from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import Message, Panel, add_row, describe_seconds
 from napari_lsa_matting.plot import CurvePlot
 from napari_lsa_matting.training_run import LOG_FILE, RunLog, can_resume, has_events, last_words, launch

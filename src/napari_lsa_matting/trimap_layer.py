@@ -21,6 +21,8 @@ LABEL_NAMES = {UNKNOWN: "unknown", FOREGROUND: "foreground", BACKGROUND: "backgr
 LABEL_COLOURS: dict[int | None, str] = {FOREGROUND: "#1ec872", BACKGROUND: "#d63ad6"}
 
 _MOST_LISTED = 8
+# Islands of so many pixels, or such a part of the plane, are tiny.
+_TINY, _TINY_PART = 9, 2e-6
 
 
 @dataclass(frozen=True)
@@ -76,31 +78,48 @@ def add_trimap_layer(viewer: ViewerModel, like: Layer, planes: dict[Index, NDArr
     return layer
 
 
-def replace_plane(layer: Labels, index: Index, values: NDArray[np.uint8]) -> None:
-    """Write one plane into a trimap layer, as one step that can be undone."""
-    changed = np.nonzero(full_data(layer)[index] != values)
-    where = tuple(np.full(changed[0].size, step) for step in index) + changed
-    layer.data_setitem(where, values[changed])
+def plane_of(layer: Labels, index: Index) -> Any:
+    """Return one plane (H, W) of a Labels layer as it is, not a copy of it; it may be lazy."""
+    data = full_data(layer)
+    return data[index] if index else data
 
 
 def examine(labels: NDArray[Any]) -> list[Finding]:
     """Say what is wrong with the labels (H, W) of a trimap; an empty list if nothing is."""
-    foreground, background, unknown = (
-        int(np.count_nonzero(labels == label)) for label in (FOREGROUND, BACKGROUND, UNKNOWN)
-    )
-    if foreground + background + unknown < labels.size:
+    if labels.size and (labels.min() < UNKNOWN or labels.max() > BACKGROUND):
         return [Finding(_odd_labels(labels))]
+    known = int(np.count_nonzero(labels))
+    foreground = int(np.count_nonzero(labels == FOREGROUND))
     findings = []
     if not foreground:
         findings.append(Finding("No foreground yet: paint label 1 where the object surely is."))
-    if not background:
+    if foreground == known:
         findings.append(Finding("No background yet: paint label 2 where the object surely is not."))
-    if not unknown:
+    if known == labels.size:
         findings.append(
             Finding(
                 "Nothing is unknown: erase (label 0) the border of the object, or it is cut out hard.", blocks=False
             )
         )
+    return findings
+
+
+def find_islands(labels: NDArray[Any]) -> list[Finding]:
+    """Say where known parts are so small that they may be slips of the brush; an empty list if none are."""
+    from lsa_engine.trimap_editing import count_islands
+
+    most = max(_TINY, round(_TINY_PART * labels.size))
+    findings = []
+    for kind in (FOREGROUND, BACKGROUND):
+        count, (row, column) = count_islands(labels == kind, most)
+        if count:
+            what = f"{LABEL_NAMES[kind]} ({most} pixels or fewer)"
+            where = f"at row {row}, column {column}"
+            if count == 1:
+                there = f"There is a tiny island of {what} {where}: remove it if it is a slip of the brush."
+            else:
+                there = f"There are {count} tiny islands of {what}, the first {where}: remove them if they are slips."
+            findings.append(Finding(there, blocks=False))
     return findings
 
 

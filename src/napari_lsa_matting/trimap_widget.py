@@ -1,32 +1,36 @@
-"""The Trimap widget: a Labels layer to paint on, or one made from a segmentation or a file, with checks in words."""
+"""The Trimap widget: paint a trimap, make one from what there is, change it as a whole, and see what it lacks."""
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import FloatSpinBox
-from napari.layers import Labels, Layer
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from numpy.typing import NDArray
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
-from lsa_engine.errors import InputError, LsaError
-from napari_lsa_matting.jobs import notify_error
+from lsa_engine.errors import InputError
+from napari_lsa_matting.autosave import Autosave
+from napari_lsa_matting.latest_job import LatestJob
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
+    Index,
     is_labels,
     is_picture,
     is_trimap,
     labels_plane,
-    pixel_spacing,
     plane_grid,
     plane_index,
+    spatial_shape,
 )
-from napari_lsa_matting.panel import JobControls, Message, Panel, add_row
-from napari_lsa_matting.requests import TrimapRequest
+from napari_lsa_matting.notifications import notify_error
+from napari_lsa_matting.panel import JobControls, Message, Panel, side_by_side
+from napari_lsa_matting.plane_writer import PlaneChanges, PlaneEdit, PlaneWriter
 from napari_lsa_matting.session import session_of
+from napari_lsa_matting.settings import read_settings
 from napari_lsa_matting.trimap_layer import (
     BACKGROUND,
     FOREGROUND,
@@ -34,23 +38,33 @@ from napari_lsa_matting.trimap_layer import (
     LABEL_NAMES,
     UNKNOWN,
     add_trimap_layer,
-    examine,
-    replace_plane,
+    plane_of,
 )
+from napari_lsa_matting.trimap_requests import (
+    EditRequest,
+    Examination,
+    ExamineRequest,
+    FileRequest,
+    LabelsRequest,
+)
+from napari_lsa_matting.trimap_sources import STROKES, TrimapSources
+from napari_lsa_matting.trimap_tools import TrimapTools
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-_PIXELS_KEPT = 5  # the distances proposed, in pixels
 _HINTS = {
     FOREGROUND: "Paint where the object surely is.",
     BACKGROUND: "Paint where the object surely is not.",
     UNKNOWN: "Erase: the matte is found where nothing is painted.",
 }
+_NO_TRIMAP = "There is no trimap yet: paint a new one, open a file, or make one."
+_OFFER = "An earlier session has left a trimap of this image that may not have been saved."
+_WAIT = "Wait until the change is done, or cancel it."
 
 
 class TrimapWidget(Panel):
-    """Make a trimap, and see what it lacks.
+    """Make a trimap, change it, and see what it lacks.
 
     Parameters
     ----------
@@ -60,13 +74,98 @@ class TrimapWidget(Panel):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
-        self._spacing_of: object = None
+        self._writer: PlaneWriter | None = None
+        self._examination: Examination | None = None
+        self._examiner = LatestJob("Checking the trimap", self)
+        self._examiner.answered.connect(self._show_examination)
+        self._examiner.failed.connect(notify_error)
+        self._autosave = Autosave(self)
+        self._autosave.changed.connect(self._show_offer)
+        self._autosave.failed.connect(notify_error)
+        band = read_settings().band
+        self._build_new()
+        make = self.add_group("Make")
+        self.sources = TrimapSources(self, make, band)
+        self.sources.kind.changed.connect(self.refresh)
+        self.controls = JobControls(
+            "Make a trimap", "Foreground inside, background outside, and an unknown band along the outline."
+        )
+        self.controls.run_requested.connect(self._make)
+        make.addRow(self.controls)
+        self.follow_job(self.controls)
+        self._build_paint()
+        change = self.add_group("Change")
+        self.tools = TrimapTools(change, band, self.use_tool)
+        self.tool_controls = JobControls("", "")
+        self.tool_controls.run_button.hide()
+        change.addRow(self.tool_controls)
+        self.follow_job(self.tool_controls)
+        self._show_offer()
+        self.refresh()
 
+    @property
+    def working(self) -> bool:
+        """Whether a trimap is being made or changed."""
+        return self.controls.busy or self.tool_controls.busy or self._writer is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a trimap is being made, changed or checked, or an autosaved one looked for."""
+        return self.working or self._examiner.busy or self._autosave.looking
+
+    def refresh(self) -> None:
+        """Enable what can be done, and check the trimap in the background."""
+        image, trimap = self.image.layer, self.trimap.layer
+        self.new_button.setEnabled(image is not None)
+        self.file_button.setEnabled(image is not None and not self.working)
+        self._autosave.follow(image, trimap)
+        self.sources.refresh(trimap)
+        self._show_problem()
+        for button in (*self.paint_buttons.values(), self.undo_button):
+            button.setEnabled(trimap is not None)
+        place_problem = None if trimap is None else self._place_problem(trimap)
+        self.tools.refresh(trimap, trimap is not None and place_problem is None and not self.working)
+        self.tool_controls.setVisible(self.tool_controls.busy or bool(self.tool_controls.outcome.text()))
+        self.tool_controls.cancel_button.setVisible(self.tool_controls.busy)
+        if trimap is not None and place_problem is None:
+            self._examiner.ask(ExamineRequest(plane_of(trimap, plane_index(trimap, self.viewer))))
+        else:
+            self._examination = None
+            self._examiner.drop()
+            self.status.say(place_problem or _NO_TRIMAP)
+
+    def open_file(self, path: str | Path) -> None:
+        """Add the trimap in a file to the viewer, on the image that is chosen; an error is shown as a notification."""
+        image = self.image.layer
+        problem = self._place_problem(image)
+        if problem is not None:
+            notify_error(InputError(problem))
+            return
+        request = FileRequest(Path(path), plane_grid(image)[1], image.name)
+        deliver = partial(self._add, image, plane_index(image, self.viewer))
+        self.controls.start(f"Trimap from {Path(path).name}", request.run, deliver)
+        self.refresh()
+
+    def use_tool(self, name: str) -> None:
+        """Change the trimap with a tool: "widen", "narrow", "smooth", "fill" or "islands"."""
+        trimap = self.trimap.layer
+        index = plane_index(trimap, self.viewer)
+        labels = labels_plane(trimap, index)
+        title, request = self.tools.request(name, trimap, labels)
+        self._edit(self.tool_controls, title, request, trimap, index, labels)
+
+    def close_down(self) -> None:
+        """Finish what is being written, and go."""
+        if self._writer is not None:
+            self._writer.finish()
+        self._examiner.drop()
+        self._autosave.let_go()
+        super().close_down()
+
+    def _build_new(self) -> None:
         new = self.add_group("New trimap")
         self.image = self.add_choice(
-            new,
-            "Image",
-            LayerChoice(napari_viewer, is_picture, tooltip="The trimap covers this layer's pixels."),
+            new, "Image", LayerChoice(self.viewer, is_picture, tooltip="The trimap covers this layer's pixels.")
         )
         self.new_button = QPushButton("Paint new")
         self.new_button.setToolTip("Add an empty trimap layer on the image and take up the brush.")
@@ -74,166 +173,38 @@ class TrimapWidget(Panel):
         self.file_button = QPushButton("Open file …")
         self.file_button.setToolTip("Read a trimap for the image: 0, 128, 255 or 0, 0.5, 1; PNG or TIFF.")
         self.file_button.clicked.connect(self._ask_for_file)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.new_button)
-        buttons.addWidget(self.file_button)
-        new.addRow(buttons)
+        self.offer = QWidget()
+        self.offer_text = Message()
+        self.restore_button = QPushButton("Restore")
+        self.restore_button.setToolTip("Add the autosaved trimap to the viewer.")
+        self.restore_button.clicked.connect(self._restore)
+        self.discard_button = QPushButton("Discard")
+        self.discard_button.setToolTip("Delete the autosaved trimap.")
+        self.discard_button.clicked.connect(self._autosave.discard)
+        new.addRow(side_by_side(self.new_button, self.file_button))
+        rows = QVBoxLayout(self.offer)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self.offer_text)
+        rows.addWidget(side_by_side(self.restore_button, self.discard_button))
+        new.addRow(self.offer)
 
-        segmentation = self.add_group("From a segmentation")
-        self.labels = self.add_choice(
-            segmentation,
-            "Labels",
-            LayerChoice(
-                napari_viewer, _is_segmentation, tooltip="A segmentation: all of its labels together are the object."
-            ),
-        )
-        self.inner = FloatSpinBox(
-            min=0,
-            max=1e9,
-            tooltip="How far the unknown reaches from the outline into the object; beyond is foreground.",
-        )
-        self.outer = FloatSpinBox(
-            min=0, max=1e9, tooltip="How far the unknown reaches from the outline outwards; beyond is background."
-        )
-        add_row(segmentation, "Unknown inside", self.inner)
-        add_row(segmentation, "Unknown outside", self.outer)
-        self.controls = JobControls(
-            "Make a trimap", "Foreground inside, background outside, and an unknown band along the outline."
-        )
-        self.controls.run_requested.connect(self._make_from_labels)
-        segmentation.addRow(self.controls)
-        self.follow_job(self.controls)
-
+    def _build_paint(self) -> None:
         paint = self.add_group("Paint")
         self.trimap = self.add_choice(
             paint,
             "Trimap",
-            LayerChoice(napari_viewer, is_labels, is_trimap, tooltip="The trimap to paint on and to check."),
+            LayerChoice(self.viewer, is_labels, is_trimap, tooltip="The trimap to paint on, to change and to check."),
         )
         self.paint_buttons = self._make_paint_buttons()
-        column = QVBoxLayout()
-        for button in self.paint_buttons.values():
-            column.addWidget(button)
-        paint.addRow(column)
+        self.undo_button = QPushButton("Undo")
+        self.undo_button.setToolTip("Take back the last stroke or change; Ctrl+Z does so on the selected layer.")
+        self.undo_button.clicked.connect(lambda: self.trimap.layer.undo())
+        grid = QGridLayout()
+        for number, button in enumerate((*self.paint_buttons.values(), self.undo_button)):
+            grid.addWidget(button, *divmod(number, 2))
+        paint.addRow(grid)
         self.status = Message()
         paint.addRow(self.status)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Check the trimap, and enable what can be done."""
-        self.new_button.setEnabled(self.image.layer is not None)
-        self.file_button.setEnabled(self.image.layer is not None)
-        self._propose_distances()
-        self.controls.set_problem(self._segmentation_problem())
-        self.status.say(*self._trimap_status())
-        for button in self.paint_buttons.values():
-            button.setEnabled(self.trimap.layer is not None)
-
-    def open_file(self, path: str | Path) -> None:
-        """Add the trimap in a file to the viewer, on the image that is chosen; an error is shown as a notification."""
-        from lsa_engine.image_io import read_trimap
-
-        image = self.image.layer
-        try:
-            index = plane_index(image, self.viewer)
-            labels = read_trimap(path).to_labels()
-            expected = plane_grid(image)[1]
-            if labels.shape != expected:
-                raise InputError(
-                    f"{Path(path).name} is {labels.shape[0]} × {labels.shape[1]} and {image.name!r} {expected[0]} × "
-                    f"{expected[1]} pixels (height × width), but they must have the same size: "
-                    "choose the file of this image."
-                )
-        except LsaError as error:
-            notify_error(error)
-            return
-        add_trimap_layer(self.viewer, image, {index: labels})
-
-    def _make_new(self, _: bool = False) -> None:
-        layer = add_trimap_layer(self.viewer, self.image.layer, {})
-        layer.mode = "paint"
-        self.refresh()
-
-    def _ask_for_file(self, _: bool = False) -> None:
-        path, _filter = QFileDialog.getOpenFileName(
-            self, "Open a trimap", "", "Images (*.png *.tif *.tiff *.bmp);;All (*)"
-        )
-        if path:
-            self.open_file(path)
-
-    def _segmentation_problem(self) -> str | None:
-        layer = self.labels.layer
-        if layer is None:
-            return "There is no Labels layer with a segmentation: make one by thresholding or painting."
-        try:
-            index = plane_index(layer, self.viewer)
-        except InputError as error:
-            return str(error)
-        if not (labels_plane(layer, index) > 0).any():
-            return f"{layer.name!r} has no labels in this plane: label the object first."
-        return None
-
-    def _make_from_labels(self) -> None:
-        layer = self.labels.layer
-        index = plane_index(layer, self.viewer)
-        request = TrimapRequest(
-            labels_plane(layer, index), float(self.inner.value), float(self.outer.value), pixel_spacing(layer)[0]
-        )
-        self.controls.start(f"Trimap from {layer.name}", request.run, partial(self._show_trimap, layer, index))
-
-    def _show_trimap(self, source: Labels, index: tuple[int, ...], labels: Any) -> None:
-        if source not in self.viewer.layers:
-            self.controls.outcome.say("The segmentation was removed meanwhile, so its trimap was dropped.")
-            return
-        session = session_of(self.viewer)
-        trimap = session.output(source, "trimap")
-        if isinstance(trimap, Labels) and trimap in self.viewer.layers and trimap.data.shape == source.data.shape:
-            replace_plane(trimap, index, labels)
-        else:
-            session.remember_output(source, "trimap", add_trimap_layer(self.viewer, source, {index: labels}))
-
-    def _propose_distances(self) -> None:
-        """Offer a few pixels in the layer's unit; what the user has set for this layer stays."""
-        layer = self.labels.layer
-        for box in (self.inner, self.outer):
-            box.enabled = layer is not None
-        if layer is None:
-            return
-        (height, width), unit = pixel_spacing(layer)
-        calibrated = (height, width, unit)
-        if calibrated == self._spacing_of:
-            return
-        self._spacing_of = calibrated
-        pixel = min(height, width)
-        decimals = max(1, 2 - math.floor(math.log10(pixel)))
-        for box in (self.inner, self.outer):
-            box.native.setDecimals(decimals)
-            box.native.setSingleStep(pixel)
-            box.native.setSuffix(f" {unit}")
-            box.value = _PIXELS_KEPT * pixel
-
-    def _trimap_status(self) -> list[str]:
-        layer = self.trimap.layer
-        if layer is None:
-            return ["There is no trimap yet: paint a new one, open a file, or make one from a segmentation."]
-        try:
-            index = plane_index(layer, self.viewer)
-        except InputError as error:
-            return [str(error)]
-        labels = labels_plane(layer, index)
-        findings = examine(labels)
-        image = self.image.layer
-        texts = [finding.text for finding in findings]
-        if image is not None and plane_grid(image)[1] != labels.shape:
-            height, width = plane_grid(image)[1]
-            texts.append(
-                f"The trimap is {labels.shape[0]} × {labels.shape[1]}, but {image.name!r} {height} × {width} pixels "
-                "(height × width): choose layers that belong together."
-            )
-        if texts:
-            return texts
-        unknown = 100 * float((labels == UNKNOWN).mean())
-        return [f"Ready to matte: {unknown:.0f} % of the pixels are unknown."]
 
     def _make_paint_buttons(self) -> dict[int, QPushButton]:
         buttons = {}
@@ -248,6 +219,122 @@ class TrimapWidget(Panel):
             buttons[label] = button
         return buttons
 
+    def _make_new(self, _: bool = False) -> None:
+        layer = add_trimap_layer(self.viewer, self.image.layer, {})
+        layer.mode = "paint"
+        self.refresh()
+
+    def _ask_for_file(self, _: bool = False) -> None:
+        path, _filter = QFileDialog.getOpenFileName(
+            self, "Open a trimap", "", "Images (*.png *.tif *.tiff *.bmp);;All (*)"
+        )
+        if path:
+            self.open_file(path)
+
+    def _show_offer(self) -> None:
+        offered = self._autosave.offered is not None
+        self.offer_text.say(_OFFER if offered else None)
+        self.offer.setVisible(offered)
+
+    def _restore(self, _: bool = False) -> None:
+        image, path = self.image.layer, self._autosave.offered
+        if image is None or path is None:
+            return
+        request = FileRequest(path, spatial_shape(image), image.name)
+        self.controls.start("Restoring the trimap", request.run, partial(self._add_restored, image))
+        self.refresh()
+
+    def _add_restored(self, image: Image, labels: NDArray[np.uint8]) -> None:
+        self._add(image, (), labels)
+        self._autosave.dismiss()
+
+    def _place_problem(self, layer: Layer) -> str | None:
+        """Say why no plane of a layer can be worked on, or None."""
+        try:
+            plane_index(layer, self.viewer)
+        except InputError as error:
+            return str(error)
+        return None
+
+    def _show_problem(self) -> None:
+        problem = self.sources.problem(self.image.layer, self.trimap.layer)
+        if problem is None and self.sources.kind.value == STROKES and self._examination is not None:
+            problem = next((finding.text for finding in self._examination.findings if finding.blocks), None)
+        self.controls.set_problem(_WAIT if self.working and not self.controls.busy else problem)
+
+    def _make(self) -> None:
+        image, trimap = self.image.layer, self.trimap.layer
+        if self.sources.problem(image, trimap) is not None:  # changed since the last look
+            self.refresh()
+            return
+        request, source, index = self.sources.request(image, trimap)
+        strokes = self.sources.kind.value == STROKES
+        target = source if strokes else session_of(self.viewer).output(source, "trimap")
+        title = f"Trimap from {source.name}"
+        if isinstance(target, Labels) and target in self.viewer.layers and target.data.shape == spatial_shape(source):
+            self._edit(self.controls, title, request, target, index, labels_plane(target, index))
+        else:
+            self.controls.start(title, request.run, partial(self._add, source, index))
+            self.refresh()
+
+    def _add(self, source: Layer, index: Index, labels: NDArray[np.uint8]) -> None:
+        """Show labels as a new layer on the one that they were made for."""
+        if source not in self.viewer.layers:
+            self.controls.outcome.say(f"{source.name!r} was removed meanwhile, so its trimap was dropped.")
+            return
+        layer = add_trimap_layer(self.viewer, source, {index: labels})
+        session_of(self.viewer).remember_output(source, "trimap", layer)
+
+    def _edit(
+        self,
+        controls: JobControls,
+        title: str,
+        request: LabelsRequest,
+        layer: Labels,
+        index: Index,
+        labels: NDArray[Any],
+    ) -> None:
+        """Bring a plane of a trimap to what a request makes of it, as one step that can be undone."""
+        deliver = partial(self._write, controls, layer, index, labels)
+        controls.start(title, EditRequest(request, labels).run, deliver)
+        self.refresh()
+
+    def _write(
+        self, controls: JobControls, layer: Labels, index: Index, before: NDArray[Any], changes: PlaneChanges
+    ) -> None:
+        if layer not in self.viewer.layers:
+            controls.outcome.say(f"{layer.name!r} was removed meanwhile, so the change was dropped.")
+        elif not np.array_equal(plane_of(layer, index), before):
+            controls.outcome.say("The trimap was painted on meanwhile, so the change was dropped: try it again.")
+        elif not changes.values.size:
+            controls.outcome.say("There was nothing to change.")
+        else:
+            self._writer = PlaneWriter(layer, [PlaneEdit(index, changes)], self)
+            self._writer.finished.connect(self._end_writing)
+            self._writer.start()
+
+    def _end_writing(self) -> None:
+        self._writer = None
+        self.refresh()
+
+    def _show_examination(self, _: ExamineRequest, examination: Examination) -> None:
+        image, trimap = self.image.layer, self.trimap.layer
+        if trimap is None:
+            return
+        self._examination = examination
+        texts = [finding.text for finding in examination.findings]
+        shape = plane_grid(trimap)[1]
+        if image is not None and plane_grid(image)[1] != shape:
+            height, width = plane_grid(image)[1]
+            texts.append(
+                f"The trimap is {shape[0]} × {shape[1]}, but {image.name!r} {height} × {width} pixels "
+                "(height × width): choose layers that belong together."
+            )
+        elif not any(finding.blocks for finding in examination.findings):
+            texts.insert(0, f"Ready to matte: {100 * examination.unknown:.0f} % of the pixels are unknown.")
+        self.status.say(*texts)
+        self._show_problem()
+
 
 def _take_brush(viewer: ViewerModel, trimap: LayerChoice, label: int, _: bool = False) -> None:
     """Select the trimap layer and paint with a label; unknown, label 0, is napari's eraser."""
@@ -256,7 +343,3 @@ def _take_brush(viewer: ViewerModel, trimap: LayerChoice, label: int, _: bool = 
     layer.mode = "erase" if label == UNKNOWN else "paint"
     if label != UNKNOWN:
         layer.selected_label = label
-
-
-def _is_segmentation(layer: Layer) -> bool:
-    return is_labels(layer) and not is_trimap(layer)

@@ -1,4 +1,4 @@
-"""Writer: alpha as 16-bit PNG or float32 TIFF, cut-outs as RGBA PNG or TIFF, with pixel size and provenance."""
+"""Writers: alpha as 16-bit PNG or float TIFF, cut-outs as RGBA, trimaps; with pixel size and provenance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from lsa_engine.errors import InputError
-from lsa_engine.image_io import write_alpha, write_rgba
+from lsa_engine.image_io import write_alpha, write_image, write_rgba
+from lsa_engine.trimap import Trimap
 from napari_lsa_matting.layers import METADATA_KEY
 
 
@@ -17,7 +18,7 @@ def write_matte(path: str, data: Any, settings: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     path : str
-        Ends in .png, .tif or .tiff.
+        Ends in .png, .tif or .tiff; .ome.tif or .ome.tiff makes an OME-TIFF.
     data : array (H, W), (1, …, H, W) or (H, W, 4)
         The layer's data.
     settings : dict
@@ -42,6 +43,36 @@ def write_matte(path: str, data: Any, settings: dict[str, Any]) -> list[str]:
     metadata = {METADATA_KEY: record} if record else None
     write = write_rgba if rgb else write_alpha
     write(path, pixels, pixel_size=pixel_size, unit=unit, metadata=metadata)
+    return [path]
+
+
+def write_trimap(path: str, data: Any, settings: dict[str, Any]) -> list[str]:
+    """Write a trimap layer as a gray picture that other programs read: 0 background, 128 unknown, 255 foreground.
+
+    Parameters
+    ----------
+    path : str
+        Ends in .png, .tif or .tiff; .ome.tif or .ome.tiff makes an OME-TIFF.
+    data : array (H, W) or (1, …, H, W)
+        The layer's labels: 0 unknown, 1 foreground, 2 background.
+    settings : dict
+        The layer's settings: scale, units.
+
+    Returns
+    -------
+    list of str
+        The file written.
+
+    Raises
+    ------
+    TrimapError
+        If there are other labels.
+    FileError
+        If the file cannot be written; nothing is left behind then.
+    """
+    trimap = Trimap.from_labels(_one_plane(np.asarray(data), 2))
+    pixel_size, unit = _pixel_size(settings)
+    write_image(path, trimap.values, pixel_size=pixel_size, unit=unit)
     return [path]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,24 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
+import lsa_engine as lsa
 from lsa_engine.trimap import Trimap
+from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
+
+PATIENCE_MS = 60000  # the first run in a process loads torch
+
+
+@pytest.fixture(autouse=True)
+def user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder, and preferences of the tests' own, in place of the user's."""
+    from napari import settings
+
+    folder = tmp_path_factory.mktemp("user")
+    monkeypatch.setattr("napari_lsa_matting.settings.user_cache_path", lambda *_, **__: folder / "cache")
+    monkeypatch.setattr(settings, "_CFG_PATH", str(folder / "settings.yaml"))
+    settings._clear_plugin_settings_cache()
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +95,64 @@ def notifications() -> Iterator[list[str]]:
     notification_manager.notification_ready.connect(keep)
     yield texts
     notification_manager.notification_ready.disconnect(keep)
+
+
+@pytest.fixture
+def paint() -> Callable[..., None]:
+    """Draw a stroke with the mouse: paint(viewer, (row, column), …), in pixels of the photo, from point to point."""
+    return _paint
+
+
+def _paint(viewer: Any, *points: tuple[float, float]) -> None:
+    canvas = unwrap(viewer).window._qt_viewer.canvas
+    node = canvas.layer_to_visual[unwrap(viewer.layers["photo"])].node
+    to_canvas = node.get_transform("visual", "canvas")
+    places = [np.rint(to_canvas.map((column, row))[:2]).astype(int).tolist() for row, column in points]
+    events = canvas._scene_canvas.events
+    events.mouse_press(pos=places[0], modifiers=(), button=1)
+    for place in places[1:]:
+        events.mouse_move(pos=place, modifiers=(), button=1, press_event=None)
+    events.mouse_release(pos=places[-1], modifiers=(), button=1)
+
+
+@pytest.fixture
+def open_widget(qtbot: Any, random_weights: str) -> Callable[[Any], MattingWidget]:
+    """Opens the Matting widget in a viewer, with random weights on the processor."""
+
+    def open_in(viewer: Any) -> MattingWidget:
+        widget = MattingWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Matting")
+        qtbot.waitUntil(lambda: widget.options.facilities is not None, timeout=PATIENCE_MS)
+        widget.options.weights.value = random_weights
+        widget.options.device.value = "cpu"
+        return widget
+
+    return open_in
+
+
+@dataclass
+class Brake:
+    """Holds the engine's work up until it is cancelled or may go on."""
+
+    begun: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture
+def brake(monkeypatch: pytest.MonkeyPatch) -> Brake:
+    """A brake on predictions of the network."""
+    brake = Brake()
+    predict = lsa.Matter.predict
+
+    def held_up(matter: Any, *, cancel: Any = None, **settings: Any) -> Any:
+        brake.begun.set()
+        try:
+            while not brake.go_on.wait(0.01) and not cancel.cancelled:
+                pass
+            return predict(matter, cancel=cancel, **settings)
+        finally:
+            brake.ended.set()
+
+    monkeypatch.setattr(lsa.Matter, "predict", held_up)
+    return brake

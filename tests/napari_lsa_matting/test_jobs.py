@@ -14,7 +14,8 @@ from qtpy.QtCore import QObject
 
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, Progress, ProgressCallback, Steps
-from napari_lsa_matting.jobs import Job, notify_error
+from napari_lsa_matting.jobs import Job
+from napari_lsa_matting.notifications import notify_error
 
 
 @pytest.fixture

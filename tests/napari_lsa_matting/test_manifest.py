@@ -18,9 +18,10 @@ def test_every_python_name_of_the_manifest_can_be_imported(manifest: PluginManif
     manifest.validate_imports()
 
 
-def test_five_widgets_are_offered_in_this_order(manifest: PluginManifest) -> None:
+def test_seven_widgets_are_offered_in_this_order(manifest: PluginManifest) -> None:
     widgets = manifest.contributions.widgets or []
-    assert [widget.display_name for widget in widgets] == ["Trimap", "Matting", "Foreground", "Measure", "Training"]
+    names = [widget.display_name for widget in widgets]
+    assert names == ["Trimap", "Matting", "Stack", "Foreground", "Measure", "Training", "First steps"]
 
 
 def test_every_widget_stands_in_a_menu_that_napari_opens_to_plugins(manifest: PluginManifest) -> None:
@@ -29,7 +30,9 @@ def test_every_widget_stands_in_a_menu_that_napari_opens_to_plugins(manifest: Pl
     menus = manifest.contributions.menus
     assert all(is_menu_contributable(menu) for menu in menus)
     in_menus = {item.command for items in menus.values() for item in items}
-    assert in_menus == {widget.command for widget in manifest.contributions.widgets or []}
+    # Help is no step of the work with layers: it is found under Plugins.
+    widgets = {widget.command for widget in manifest.contributions.widgets or []}
+    assert in_menus == widgets - {"napari-lsa-matting.first_steps_widget"}
 
 
 def test_readers_leave_ordinary_image_files_alone(manifest: PluginManifest) -> None:
@@ -53,4 +56,4 @@ def test_napari_opens_every_widget_from_its_menu(make_napari_viewer_proxy: Any, 
     viewer = make_napari_viewer_proxy()
     for widget in manifest.contributions.widgets or []:
         _, opened = viewer.window.add_plugin_dock_widget("napari-lsa-matting", widget.display_name)
-        assert type(opened).__name__ == f"{widget.display_name}Widget"
+        assert type(opened).__name__ == f"{widget.display_name.title().replace(' ', '')}Widget"

@@ -28,10 +28,10 @@ widgets = [kind(viewer) for kind in (TrimapWidget, ForegroundWidget, MeasureWidg
 assert "torch" not in sys.modules
 matting = MattingWidget(viewer)
 end = time.monotonic() + 60
-while matting.facilities is None and time.monotonic() < end:
+while matting.options.facilities is None and time.monotonic() < end:
     app.processEvents()
     time.sleep(0.01)
-assert matting.facilities is not None
+assert matting.options.facilities is not None
 print(max(widget.minimumSizeHint().width() for widget in [*widgets, matting]))
 print(sorted(Watch.importers))
 """

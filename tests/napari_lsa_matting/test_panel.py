@@ -70,6 +70,25 @@ def test_progress_is_shown_with_a_bar_and_words(qtbot: Any, controls: JobControl
     assert controls.bar.isHidden()
 
 
+def test_work_that_is_deaf_to_cancel_is_let_go_within_a_second(qtbot: Any, controls: JobControls) -> None:
+    go_on, delivered = threading.Event(), []
+    controls.start("deaf", lambda progress, cancel: go_on.wait(20), delivered.append)
+    start = time.perf_counter()
+    controls.cancel_button.click()
+    finish(qtbot, controls)
+    assert time.perf_counter() - start < 1
+    assert controls.outcome.text() == "Cancelled; the layers are as they were."
+    # The next run is not ended by the end of the one that was let go.
+    second = threading.Event()
+    controls.start("next", lambda progress, cancel: second.wait(20), delivered.append)
+    go_on.set()
+    qtbot.wait(300)
+    assert controls.busy
+    second.set()
+    finish(qtbot, controls)
+    assert delivered == [True]
+
+
 def test_a_failure_is_shown_in_the_panel_and_as_a_notification(
     qtbot: Any, controls: JobControls, notifications: list[str]
 ) -> None:

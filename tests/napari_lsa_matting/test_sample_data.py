@@ -1,16 +1,24 @@
-"""The sample: a photograph and its trimap."""
+"""The samples: photographs and their trimaps."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from lsa_engine.samples import SAMPLES
 from napari_lsa_matting.checks import check_trimap
+from napari_lsa_matting.trimap_layer import find_islands
 
 
-def test_the_sample_opens_as_two_layers_that_can_be_matted(make_napari_viewer_proxy: Any) -> None:
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_opens_as_two_layers_that_can_be_matted(name: str, make_napari_viewer_proxy: Any) -> None:
     viewer = make_napari_viewer_proxy()
-    viewer.open_sample("napari-lsa-matting", "peacock")
-    photograph, trimap = viewer.layers["photograph"], viewer.layers["trimap"]
+    viewer.open_sample("napari-lsa-matting", name)
+    photograph, trimap = viewer.layers[name], viewer.layers["trimap"]
     assert photograph.rgb
     assert photograph.data.shape[:2] == trimap.data.shape
     assert check_trimap(viewer, photograph, trimap).findings == ()
+    assert find_islands(trimap.data) == []
+    assert photograph.metadata["source"]["licence"] == SAMPLES[name].licence
+    assert SAMPLES[name].credit.startswith(photograph.metadata["source"]["credit"][:20])

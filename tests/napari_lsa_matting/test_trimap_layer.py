@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_lsa_matting.trimap_layer import add_trimap_layer, examine, replace_plane
+from napari_lsa_matting.trimap_layer import add_trimap_layer, examine, find_islands
 
 
 def test_a_new_trimap_has_names_colours_and_a_brush(viewer_model: ViewerModel) -> None:
@@ -39,15 +39,6 @@ def test_the_trimap_of_a_stack_covers_all_planes() -> None:
     assert not layer.data[[0, 1, 3]].any()
 
 
-def test_replacing_a_plane_can_be_undone_in_one_step(viewer_model: ViewerModel) -> None:
-    layer = viewer_model.layers["trimap"]
-    before = layer.data.copy()
-    replace_plane(layer, (), np.full(before.shape, 2, np.uint8))
-    assert (layer.data == 2).all()
-    layer.undo()
-    np.testing.assert_array_equal(layer.data, before)
-
-
 @pytest.mark.parametrize(
     ("values", "words", "blocks"),
     [
@@ -76,3 +67,16 @@ def test_the_labels_of_a_segmentation_are_listed() -> None:
     (finding,) = examine(labels)
     assert finding.blocks
     assert "the labels 3, 4, 5, 6, 7, 8, 9, 10 and 1 more," in finding.text
+
+
+def test_tiny_islands_are_counted_and_found() -> None:
+    labels = np.zeros((60, 60), np.uint8)
+    labels[5:20, 5:20], labels[40:55, 5:50] = 1, 2
+    assert find_islands(labels) == []
+    labels[30, 31] = 1
+    (finding,) = find_islands(labels)
+    assert finding.text.startswith("There is a tiny island of foreground (9 pixels or fewer) at row 30, column 31:")
+    assert not finding.blocks
+    labels[35, 40:42] = labels[2, 50] = 2
+    text = find_islands(labels)[1].text
+    assert text.startswith("There are 2 tiny islands of background (9 pixels or fewer), the first at row 2, column 50:")

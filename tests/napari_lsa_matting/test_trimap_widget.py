@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_lsa_matting.layers import with_provenance
 from napari_lsa_matting.trimap_widget import TrimapWidget
 
 
@@ -25,8 +26,10 @@ def open_widget(qtbot: Any) -> Callable[[Any], TrimapWidget]:
 
 def settle(qtbot: Any, widget: TrimapWidget) -> None:
     """Wait until the widget has taken note of the last change."""
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=10000)
     qtbot.wait(200)
+    qtbot.waitUntil(lambda: not widget.working, timeout=20000)
+    qtbot.wait(200)
+    qtbot.waitUntil(lambda: not widget.busy, timeout=20000)
 
 
 def test_without_layers_the_widget_says_what_to_do(make_napari_viewer_proxy: Any, open_widget: Any) -> None:
@@ -54,6 +57,7 @@ def test_a_new_trimap_is_ready_to_be_painted(scene_viewer: Any, open_widget: Any
 def test_the_checks_follow_the_brush_and_undo(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:
     widget = open_widget(scene_viewer)
     layer = scene_viewer.layers["trimap"]
+    settle(qtbot, widget)
     assert widget.status.text().startswith("Ready to matte: ")
     layer.data_setitem(np.nonzero(layer.data == 1), 0)
     settle(qtbot, widget)
@@ -85,8 +89,8 @@ def test_a_segmentation_becomes_a_trimap_by_physical_distances(scene_viewer: Any
     scene_viewer.add_labels(cells, name="cells", scale=photo.scale, translate=photo.translate, units=photo.units)
     widget = open_widget(scene_viewer)
     # Five pixels of half a micrometre are proposed.
-    assert widget.inner.native.text() == "2.500 µm"
-    widget.inner.value, widget.outer.value = 1.0, 3.0
+    assert widget.sources.inner.native.text() == "2.500 µm"
+    widget.sources.inner.value, widget.sources.outer.value = 1.0, 3.0
     widget.controls.run_button.click()
     settle(qtbot, widget)
     trimap = scene_viewer.layers["trimap"]
@@ -97,7 +101,7 @@ def test_a_segmentation_becomes_a_trimap_by_physical_distances(scene_viewer: Any
     assert trimap.units == photo.units
 
     # Once more with another distance: the same layer, and one step of undo leads back.
-    widget.outer.value = 2.0
+    widget.sources.outer.value = 2.0
     widget.controls.run_button.click()
     settle(qtbot, widget)
     assert [layer.name for layer in scene_viewer.layers] == ["photo", "cells", "trimap"]
@@ -139,20 +143,215 @@ def test_a_size_that_does_not_fit_the_image_is_said(scene_viewer: Any, open_widg
 
 
 def test_a_file_becomes_a_trimap_on_the_image(
-    scene_viewer: Any, open_widget: Any, scene: Any, tmp_path: Path, notifications: list[str]
+    scene_viewer: Any, open_widget: Any, scene: Any, tmp_path: Path, notifications: list[str], qtbot: Any
 ) -> None:
     scene_viewer.layers.remove("trimap")
     widget = open_widget(scene_viewer)
     Image.fromarray(scene.trimap).save(tmp_path / "GT01.png")
     widget.open_file(tmp_path / "GT01.png")
+    settle(qtbot, widget)
     layer = scene_viewer.layers["trimap"]
     assert np.array_equal(layer.data == 1, scene.trimap == 255)
     assert np.array_equal(layer.scale, scene_viewer.layers["photo"].scale)
 
     Image.fromarray(scene.trimap[:20]).save(tmp_path / "GT02.png")
     widget.open_file(tmp_path / "GT02.png")
+    settle(qtbot, widget)
     assert len(scene_viewer.layers) == 2
     assert notifications == [
         "GT02.png is 20 × 64 and 'photo' 48 × 64 pixels (height × width), but they must have the same size: "
         "choose the file of this image."
     ]
+
+
+def test_strokes_of_the_mouse_are_checked_and_filled_in(
+    scene_viewer: Any, open_widget: Any, qtbot: Any, paint: Any
+) -> None:
+    def brush(label: int, *points: tuple[float, float]) -> None:
+        widget.paint_buttons[label].click()
+        layer.brush_size = 3
+        paint(scene_viewer, *points)
+
+    scene_viewer.layers.remove("trimap")
+    widget = open_widget(scene_viewer)
+    widget.sources.kind.value = "strokes"
+    widget.new_button.click()
+    layer = scene_viewer.layers["trimap"]
+    brush(1, (24, 26), (24, 36))
+    settle(qtbot, widget)
+    assert layer.data[24, 30] == 1
+    assert widget.status.text().startswith("No background yet")
+    assert widget.controls.reason.text() == widget.status.text()
+    brush(2, (3, 5), (3, 58))
+    brush(2, (44, 5), (44, 58))
+    settle(qtbot, widget)
+    assert widget.status.text().startswith("Ready to matte: ")
+    strokes = layer.data.copy()
+    widget.sources.least_width.value = 1.0
+    widget.controls.run_button.click()
+    settle(qtbot, widget)
+    rows, columns = np.mgrid[:48, :64]
+    radius = np.hypot(rows - 23.5, columns - 31.5)
+    assert (layer.data[radius < 8] == 1).all()
+    assert (layer.data[(radius > 22) & (np.abs(columns - 32) < 20)] == 2).all()
+    assert ((layer.data == 0) & (np.abs(radius - 14) < 2)).sum() > 100
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, strokes)
+
+
+def test_an_alpha_becomes_a_trimap(scene_viewer: Any, open_widget: Any, scene: Any, qtbot: Any) -> None:
+    scene_viewer.layers.remove("trimap")
+    photo = scene_viewer.layers["photo"]
+    scene_viewer.add_image(
+        scene.alpha,
+        name="alpha",
+        scale=photo.scale,
+        translate=photo.translate,
+        units=photo.units,
+        metadata=with_provenance({}, kind="alpha"),
+    )
+    widget = open_widget(scene_viewer)
+    widget.sources.kind.value = "alpha"
+    assert widget.sources.labels.native.isHidden()
+    widget.sources.inner.value, widget.sources.outer.value = 1.0, 2.0
+    widget.controls.run_button.click()
+    settle(qtbot, widget)
+    labels = scene_viewer.layers["trimap"].data
+    assert (labels[(scene.alpha > 0) & (scene.alpha < 1)] == 0).all()
+    rows, columns = np.mgrid[:48, :64]
+    radius = np.hypot(rows - 23.5, columns - 31.5)
+    # Alpha is 1 up to 11 and 0 from 17 pixels on; a pixel is half a micrometre.
+    assert (labels[radius < 8] == 1).all()
+    assert not (labels[radius > 9.5] == 1).any()
+    assert (labels[radius > 22] == 2).all()
+    assert not (labels[radius < 20] == 2).any()
+
+
+def test_pixels_that_are_longer_than_wide_keep_distances(
+    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    cells = np.zeros((40, 80), np.uint8)
+    cells[10:30, 20:60] = 1
+    viewer.add_labels(cells, name="cells", scale=(2.0, 0.5), units=("um", "um"))
+    widget = open_widget(viewer)
+    assert widget.sources.inner.value == 2.5
+    widget.sources.inner.value, widget.sources.outer.value = 4.0, 2.0
+    widget.controls.run_button.click()
+    settle(qtbot, widget)
+    labels = viewer.layers["trimap"].data
+    assert np.flatnonzero(labels[20] == 1).tolist() == list(range(28, 52))
+    assert np.flatnonzero(labels[:, 40] == 1).tolist() == list(range(12, 28))
+    assert np.flatnonzero(labels[20] == 2).tolist() == [*range(16), *range(64, 80)]
+    assert np.flatnonzero(labels[:, 40] == 2).tolist() == [*range(9), *range(31, 40)]
+
+
+def test_every_tool_changes_the_trimap_in_one_step_that_can_be_undone(
+    scene_viewer: Any, open_widget: Any, qtbot: Any
+) -> None:
+    widget = open_widget(scene_viewer)
+    layer = scene_viewer.layers["trimap"]
+    where = np.nonzero(np.pad(np.ones((2, 2)), ((4, 42), (5, 57))))
+    layer.data_setitem(where, 1)  # an island
+    layer.data_setitem(tuple(axis + 18 for axis in where), 0)  # a hole, at rows 22 and 23, columns 23 and 24
+    layer.data_setitem((np.array([24, 24]), np.array([31, 32])), 0)
+    settle(qtbot, widget)
+    assert "There is a tiny island of foreground" in widget.status.text()
+    widget.tools.distance.value, widget.tools.speck.value = 1.0, 2.0
+    before = layer.data.copy()
+    unknown = (before == 0).sum()
+    for name, expected in (
+        ("widen", lambda labels: (labels == 0).sum() > unknown + 100),
+        ("narrow", lambda labels: (labels == 0).sum() < unknown - 100),
+        ("smooth", lambda labels: labels[24, 31] == 1 and labels[5, 6] != 1),
+        ("fill", lambda labels: labels[24, 31] == 1 and labels[5, 6] == 1),
+        ("islands", lambda labels: labels[24, 31] == 0 and labels[5, 6] == 2),
+    ):
+        widget.tools.buttons[name].click()
+        settle(qtbot, widget)
+        assert expected(layer.data), name
+        widget.undo_button.click()
+        np.testing.assert_array_equal(layer.data, before, err_msg=name)
+        layer.redo()
+        assert expected(layer.data), name
+        layer.undo()
+
+
+def test_a_tool_leaves_other_planes_of_a_stack_alone(
+    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(np.zeros((3, 40, 40), np.uint8), name="stack")
+    widget = open_widget(viewer)
+    widget.new_button.click()
+    layer = viewer.layers["trimap"]
+    layer.data[:, :15], layer.data[:, 25:] = 1, 2
+    layer.refresh()
+    viewer.dims.set_point(0, 2)
+    settle(qtbot, widget)
+    widget.tools.distance.value = 2
+    widget.tools.buttons["widen"].click()
+    settle(qtbot, widget)
+    assert (layer.data == 0).sum(axis=(1, 2)).tolist() == [400, 400, 14 * 40]
+
+
+def test_a_change_is_dropped_if_the_trimap_was_painted_on_meanwhile(
+    scene_viewer: Any, open_widget: Any, qtbot: Any
+) -> None:
+    widget = open_widget(scene_viewer)
+    layer = scene_viewer.layers["trimap"]
+    settle(qtbot, widget)
+    widget.tools.buttons["widen"].click()
+    assert not widget.tools.buttons["narrow"].isEnabled()
+    layer.data_setitem((np.array([0]), np.array([0])), 1)
+    painted = layer.data.copy()
+    settle(qtbot, widget)
+    np.testing.assert_array_equal(layer.data, painted)
+    assert widget.tool_controls.outcome.text().startswith("The trimap was painted on meanwhile")
+    assert widget.tools.buttons["narrow"].isEnabled()
+
+
+def test_a_cancelled_tool_leaves_the_trimap_as_it_was(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+    widget = open_widget(scene_viewer)
+    layer = scene_viewer.layers["trimap"]
+    before = layer.data.copy()
+    widget.tools.buttons["widen"].click()
+    widget.tool_controls.cancel_button.click()
+    settle(qtbot, widget)
+    np.testing.assert_array_equal(layer.data, before)
+    assert widget.tool_controls.outcome.text() == "Cancelled; the layers are as they were."
+
+
+def test_in_three_dimensions_the_widget_says_what_to_do(
+    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, notifications: list[str], tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(np.zeros((3, 40, 40), np.uint8), name="stack")
+    widget = open_widget(viewer)
+    widget.new_button.click()
+    viewer.dims.ndisplay = 3
+    settle(qtbot, widget)
+    assert widget.status.text().endswith("switch it back to two dimensions.")
+    assert not any(button.isEnabled() for button in widget.tools.buttons.values())
+    widget.open_file(tmp_path / "any.png")
+    assert notifications == [widget.status.text()]
+
+
+def test_strokes_on_another_image_are_refused(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+    widget = open_widget(scene_viewer)
+    scene_viewer.add_image(np.zeros((20, 30)), name="small")
+    widget.image.value = widget.image.choices[0]
+    widget.sources.kind.value = "strokes"
+    settle(qtbot, widget)
+    assert not widget.controls.run_button.isEnabled()
+    assert widget.controls.reason.text().startswith("'small' is 20 × 30 and 'trimap' 48 × 64 pixels")
+
+
+def test_every_control_has_a_tooltip(scene_viewer: Any, open_widget: Any) -> None:
+    from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QPushButton
+
+    widget = open_widget(scene_viewer)
+    for kind in (QPushButton, QComboBox, QAbstractSpinBox):
+        for control in widget.findChildren(kind):
+            parent = control.parent()
+            assert control.toolTip() or parent.toolTip() or control is widget.tool_controls.run_button

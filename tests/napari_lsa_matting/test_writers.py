@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import imageio.v3 as imageio
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ import tifffile
 from napari.components import ViewerModel
 from PIL import Image
 
-from lsa_engine.errors import InputError
+from lsa_engine.errors import InputError, TrimapError
 from napari_lsa_matting.layers import METADATA_KEY
-from napari_lsa_matting.writers import write_matte
+from napari_lsa_matting.readers import get_trimap_reader
+from napari_lsa_matting.trimap_layer import trimap_settings
+from napari_lsa_matting.writers import write_matte, write_trimap
 
 PLACE: dict[str, Any] = {"scale": (0.5, 0.25), "units": ("um", "um")}
 
@@ -82,3 +85,61 @@ def test_napari_saves_a_layer_with_this_plugin(tmp_path: Path, scene: Any, make_
     layer = viewer.add_image(scene.alpha, name="alpha", **PLACE)
     (path,) = viewer.layers.save(str(tmp_path / "saved.tif"), plugin="napari-lsa-matting")
     np.testing.assert_array_equal(tifffile.imread(path), layer.data)
+
+
+def test_an_ome_tiff_has_physical_sizes_and_provenance(tmp_path: Path, alpha: Any) -> None:
+    path = tmp_path / "alpha.ome.tif"
+    write_matte(str(path), alpha.data, settings_of(alpha))
+    with tifffile.TiffFile(path) as file:
+        assert file.is_ome
+        np.testing.assert_array_equal(file.series[0].asarray(), alpha.data)
+        assert file.series[0].axes == "YX"
+        image = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]
+    pixels = image["Pixels"]
+    assert (pixels["PhysicalSizeY"], pixels["PhysicalSizeYUnit"]) == (0.5, "µm")
+    assert (pixels["PhysicalSizeX"], pixels["PhysicalSizeXUnit"]) == (0.25, "µm")
+    assert json.loads(image["Description"])[METADATA_KEY]["report"] == {"weights": "lsa-lite"}
+    np.testing.assert_array_equal(imageio.imread(path), alpha.data)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("name", ["cutout.png", "cutout.tif", "cutout.ome.tif"])
+def test_a_cut_out_keeps_its_bits_in_every_format(tmp_path: Path, name: str, dtype: type) -> None:
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (9, 7, 4), dtype)
+    layer = ViewerModel().add_image(pixels, rgb=True)
+    write_matte(str(tmp_path / name), layer.data, settings_of(layer))
+    read = imagecodecs.imread(tmp_path / name) if name.endswith(".png") else tifffile.imread(tmp_path / name)
+    assert read.dtype == dtype
+    np.testing.assert_array_equal(read, pixels)
+    # Pillow has no colours of 16 bits: it must come to the same in 8.
+    if name.endswith(".png"):
+        np.testing.assert_array_equal(imageio.imread(tmp_path / name), pixels >> 8 * (pixels.itemsize - 1))
+
+
+@pytest.mark.parametrize("name", ["my_trimap.png", "my_trimap.tif", "my_trimap.ome.tif"])
+def test_a_trimap_comes_back_from_a_file_that_other_programs_read(tmp_path: Path, name: str) -> None:
+    labels = np.random.default_rng(0).integers(0, 3, (9, 7), np.uint8)
+    layer = ViewerModel().add_labels(labels, **trimap_settings(), **PLACE)
+    path = str(tmp_path / name)
+    assert write_trimap(path, layer.data, settings_of(layer)) == [path]
+    np.testing.assert_array_equal(imageio.imread(path), np.array([128, 255, 0])[labels])
+    reader = get_trimap_reader(path)
+    assert reader is not None
+    ((data, _, kind),) = reader(path)
+    assert kind == "labels"
+    np.testing.assert_array_equal(data, labels)
+
+
+def test_a_segmentation_is_not_written_as_a_trimap(tmp_path: Path) -> None:
+    layer = ViewerModel().add_labels(np.arange(20).reshape(4, 5))
+    with pytest.raises(TrimapError):
+        write_trimap(str(tmp_path / "cells.png"), layer.data, settings_of(layer))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_napari_still_writes_segmentations_itself(tmp_path: Path, make_napari_viewer_proxy: Any) -> None:
+    viewer = make_napari_viewer_proxy()
+    cells = np.arange(20).reshape(4, 5)
+    viewer.add_labels(cells, name="cells")
+    (path,) = viewer.layers.save(str(tmp_path / "cells.tif"))
+    np.testing.assert_array_equal(tifffile.imread(path), cells)

@@ -1,0 +1,112 @@
+"""Live correction in a worker thread: the first answer is a whole run, every later one goes on from the one before."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from lsa_engine.errors import InputError
+from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+from napari_lsa_matting.layers import fingerprint
+from napari_lsa_matting.live_state import LiveState, PackedLabels, Stroke, begun, replayable
+from napari_lsa_matting.matte_request import ImageChangedError, MatteOutcome, MatteSettings, as_refinement
+
+if TYPE_CHECKING:
+    from lsa_engine.inference.results import MatteResult
+    from napari_lsa_matting.layers import ImagePlane
+    from napari_lsa_matting.session import Session
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class LiveRequest:
+    """Answer the trimap as it is painted now.
+
+    Attributes
+    ----------
+    session : Session
+        Lends the network, and remembers what it has in hand.
+    image : ImagePlane
+        The picture.
+    labels : array (H, W)
+        The trimap as painted.
+    settings : MatteSettings
+        With a fast refinement and without test-time augmentation.
+    look_at_image : bool
+        Whether somebody may have drawn on the picture since the last answer.
+    """
+
+    session: Session
+    image: ImagePlane
+    labels: NDArray[Any]
+    settings: MatteSettings
+    look_at_image: bool = False
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> MatteOutcome | None:
+        """Return the matte, or None if the trimap is the one that was answered last.
+
+        Raises
+        ------
+        ImageChangedError
+            If somebody has drawn on the picture.
+        LsaError
+            As :meth:`lsa_engine.Matter.refine` and :meth:`~lsa_engine.Matter.correct`.
+        """
+        settings = self.settings
+        steps = Steps(f"loading {settings.weights}", 1, progress, cancel)
+        from lsa_engine.trimap import Trimap
+
+        trimap = Trimap.from_labels(self.labels)
+        trimap.require_known()
+        packed = PackedLabels.of(self.labels)
+        with self.session.matter(settings.weights, settings.device, settings.dtype, steps.check) as matter:
+            state = self.session.live
+            if state is not None and state.fits(self.image, settings):
+                if self.look_at_image and fingerprint(self.image.colours()) != state.image_sha256:
+                    raise ImageChangedError(f"The pixels of {self.image.name!r} were changed.")
+                if state.answered == packed:
+                    return None
+                result = self._correct(matter, state, trimap, packed, progress, cancel)
+            else:
+                self.session.live = None
+                image = self.image.colours()
+                seen = fingerprint(image)
+                matter.set_image(image, data_range=self.image.data_range)
+                matter.set_trimap(trimap)
+                result = matter.refine(as_refinement(settings), progress=progress, cancel=cancel)
+                state = begun(self.image, seen, settings, packed, result)
+                self.session.live = state
+            inputs = {"trimap_sha256": fingerprint(trimap.values)}
+            strokes: tuple[Stroke, ...] = ()
+            if state is not None and trimap.unknown.any():
+                inputs["image_sha256"], strokes = state.image_sha256, tuple(state.strokes)
+        return MatteOutcome(result, self.image, self.labels, settings, inputs, strokes)
+
+    def _correct(
+        self,
+        matter: Any,
+        state: LiveState,
+        trimap: Any,
+        packed: PackedLabels,
+        progress: ProgressCallback,
+        cancel: CancelToken,
+    ) -> MatteResult:
+        past = [stroke.labels for stroke in state.strokes]
+        if past[-2:] == [packed, state.answered]:
+            try:
+                result = matter.undo()
+            except InputError:
+                _LOG.debug("The engine does not remember as far back; it corrects instead.")
+            else:
+                state.strokes.pop()
+                state.answered = packed
+                return result
+        result = matter.correct(trimap, as_refinement(self.settings), progress=progress, cancel=cancel)
+        state.answered = packed
+        if trimap.unknown.any():
+            state.strokes.append(Stroke(packed, replayable(self.settings, result)))
+        return result

@@ -1,0 +1,250 @@
+"""The controls that say how to matte: method, weights, refinement, averaging, device; the rarer ones folded away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from magicgui.widgets import ComboBox, FloatSpinBox, SpinBox
+from psygnal import Signal
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QPushButton, QWidget
+
+from napari_lsa_matting.fold import Fold
+from napari_lsa_matting.matte_request import NETWORK, MatteSettings
+from napari_lsa_matting.panel import Message, add_row, show_row, side_by_side
+from napari_lsa_matting.requests import Facilities
+from napari_lsa_matting.settings import read_settings
+
+METHODS = {
+    NETWORK: "LSA network",
+    "closed-form": "closed-form",
+    "knn": "KNN",
+    "lbdm": "learning-based",
+    "lkm": "large kernel",
+    "random-walk": "random walk",
+    "shared": "shared",
+}
+_REFINEMENTS = [("off", "none"), ("fast", "fast"), ("as in the paper", "paper")]
+# Steps and rate that the engine takes by itself.
+_USUAL = {"fast": (15, 0.1), "paper": (100, 20.0)}
+_TOLERANCE = 1 / 510
+_TOLERANCE_DECIMALS = 5
+_TTA = [("off", 0), ("8 copies", 8), ("24 copies", 24)]
+_DTYPES = ["auto", "float32", "bfloat16"]
+_LOOKING = "looking …"
+_WEIGHTS_TIP = "The trained network that finds the matte."
+
+
+class MattingOptions:
+    """Rows of a form, and what is chosen in them.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Whose window the file dialog belongs to.
+    form : QFormLayout
+        Where the rows go.
+    """
+
+    changed = Signal()
+    """Something was chosen."""
+
+    def __init__(self, parent: QWidget, form: QFormLayout) -> None:
+        self.facilities: Facilities | None = None
+        self._parent = parent
+        self._form = form
+        self._files: list[str] = []
+        self._add_main_rows(form)
+        self.advanced = Fold("Advanced", "Fine settings of the refinement, and the precision.")
+        self._add_advanced_rows(self.advanced.form)
+        form.addRow(self.advanced)
+        self.device_line = Message()
+        form.addRow(self.device_line)
+        self.refinement.changed.connect(self._use_usual)
+        for choice in (self.method, self.weights, self.refinement, self.tta, self.device, self.dtype, self.gates):
+            choice.changed.connect(self._note_change)
+        for setting in (self.boundary, self.iterations, self.learning_rate, self.tolerance, self.time_budget):
+            setting.changed.connect(self._note_change)
+        self._show_what_counts()
+
+    @property
+    def problem(self) -> str | None:
+        """What stands against a run, in words."""
+        if self.facilities is None:
+            return "Looking for weights and devices …"
+        if self.method.value == NETWORK and self.weights.value is None:
+            return "No weights are installed: choose a weights file (…), or train a network."
+        return None
+
+    @property
+    def settings(self) -> MatteSettings:
+        """What is chosen; what is as the engine has it is left to the engine."""
+        if self.method.value != NETWORK:
+            return MatteSettings(method=str(self.method.value))
+        return MatteSettings(
+            weights=str(self.weights.value),
+            device=str(self.device.value),
+            dtype=str(self.dtype.value),
+            tta=int(self.tta.value),
+            refinement=None if self.refinement.value == "none" else self.refinement_settings(),
+        )
+
+    def refinement_settings(self) -> dict[str, Any]:
+        """Return the arguments of the engine's refinement; of the fast one, if none is chosen."""
+        method = "paper" if self.refinement.value == "paper" else "fast"
+        steps, rate = _USUAL[method]
+        chosen: dict[str, tuple[Any, Any]] = {
+            "boundary": (self.boundary.value, "paper"),
+            "iterations": (int(self.iterations.value), steps),
+            "learning_rate": (float(self.learning_rate.value), rate),
+        }
+        if method == "fast":
+            chosen["gates"] = (self.gates.value, "live")
+            chosen["tolerance"] = (float(self.tolerance.value), round(_TOLERANCE, _TOLERANCE_DECIMALS))
+        if self.time_budget.value > 0:
+            chosen["time_budget"] = (float(self.time_budget.value), None)
+        return {"method": method} | {name: value for name, (value, usual) in chosen.items() if value != usual}
+
+    def show_facilities(self, facilities: Facilities) -> None:
+        """Offer the weights and devices that were found."""
+        self.facilities = facilities
+        names = {name: f"auto ({facilities.automatic})" if name == "auto" else name for name in facilities.precisions}
+        self.device.choices = [(shown, name) for name, shown in names.items()]
+        self._offer_weights()
+        self._start_as_preferred(facilities)
+        self._note_change()
+
+    def _start_as_preferred(self, facilities: Facilities) -> None:
+        """Choose what napari's Preferences say, as far as it is there."""
+        preferred = read_settings()
+        if preferred.weights in facilities.weights:
+            self.weights.value = preferred.weights
+        elif Path(preferred.weights).expanduser().is_file():
+            self.use_weights(Path(preferred.weights).expanduser())
+        if preferred.device in facilities.precisions:
+            self.device.value = preferred.device
+        self.refinement.value = preferred.refinement
+
+    def use_weights(self, path: str | Path) -> None:
+        """Choose a weights file, and offer it from now on."""
+        name = str(path)
+        if name not in self._files:
+            self._files.append(name)
+        self._offer_weights()
+        self.weights.value = name
+
+    def _add_main_rows(self, form: QFormLayout) -> None:
+        self.method = ComboBox(
+            choices=[(shown, name) for name, shown in METHODS.items()],
+            tooltip="The network of the paper, or a classical method (PyMatting's) to compare it with.",
+        )
+        add_row(form, "Method", self.method)
+        self.weights = ComboBox(choices=[_LOOKING], tooltip=_WEIGHTS_TIP)
+        self.browse_button = QPushButton("…")
+        self.browse_button.setToolTip("Use a weights file (.safetensors), for example one trained here.")
+        self.browse_button.setMaximumWidth(32)
+        self.browse_button.clicked.connect(self._ask_for_weights)
+        self._weights_row = side_by_side(self.weights.native, self.browse_button)
+        add_row(form, "Weights", self._weights_row)
+        self.refinement = ComboBox(
+            choices=_REFINEMENTS,
+            tooltip="Bend the network for this image until its matte obeys the trimap at the borders (§4.3): fast, in "
+            "a few steps, or by the paper's own descent, which takes minutes.",
+        )
+        add_row(form, "Refinement", self.refinement)
+        self.tta = ComboBox(
+            choices=_TTA,
+            tooltip="Test-time augmentation: mean over turned, mirrored and scaled copies. It also tells how sure the "
+            "matte is: see Uncertainty.",
+        )
+        add_row(form, "Average over", self.tta)
+        self.device = ComboBox(choices=["auto"], tooltip="Where the network runs.")
+        add_row(form, "Device", self.device)
+
+    def _add_advanced_rows(self, form: QFormLayout) -> None:
+        self.iterations = SpinBox(
+            value=_USUAL["fast"][0], min=1, max=1000, tooltip="Most steps of the refinement; the paper takes 100."
+        )
+        add_row(form, "Iterations", self.iterations)
+        self.learning_rate = FloatSpinBox(
+            value=_USUAL["fast"][1],
+            min=0.001,
+            max=1000,
+            step=0.05,
+            tooltip="Size of a step: usually 0.1 with fast, 20 as in the paper.",
+        )
+        self.learning_rate.native.setDecimals(3)
+        add_row(form, "Learning rate", self.learning_rate)
+        self.tolerance = FloatSpinBox(
+            value=round(_TOLERANCE, _TOLERANCE_DECIMALS),
+            min=0,
+            max=0.5,
+            step=0.001,
+            tooltip="Fast stops when no pixel's opacity moves by more than this from one step to the next; usually "
+            "half a step of 8 bits.",
+        )
+        self.tolerance.native.setDecimals(_TOLERANCE_DECIMALS)
+        self.tolerance.value = round(_TOLERANCE, _TOLERANCE_DECIMALS)
+        add_row(form, "Tolerance", self.tolerance)
+        self.time_budget = FloatSpinBox(
+            value=0, min=0, max=3600, step=0.5, tooltip="No further step begins after so many seconds; 0 sets no limit."
+        )
+        self.time_budget.native.setSuffix(" s")
+        self.time_budget.native.setSpecialValueText("no limit")
+        add_row(form, "Time budget", self.time_budget)
+        self.boundary = ComboBox(
+            choices=[("as in the paper", "paper"), ("as in its code", "released")],
+            tooltip="Which pixels are the border of the known: both sides, by four neighbours (§4); or the unknown "
+            "ones with a known one of eight neighbours.",
+        )
+        add_row(form, "Border", self.boundary)
+        self.gates = ComboBox(
+            choices=["live", "frozen"],
+            tooltip="Frozen: the network's gates stay as they are without refinement, so that everything is local "
+            "(fast only).",
+        )
+        add_row(form, "Gates", self.gates)
+        self.dtype = ComboBox(
+            choices=_DTYPES, tooltip="Precision of the network; auto takes bfloat16 where the device is faster at it."
+        )
+        add_row(form, "Precision", self.dtype)
+
+    def _use_usual(self) -> None:
+        """Offer as many steps, and as large ones, as the chosen refinement usually takes."""
+        usual = _USUAL.get(self.refinement.value)
+        if usual is not None:
+            self.iterations.value, self.learning_rate.value = usual
+
+    def _note_change(self) -> None:
+        self._show_what_counts()
+        self.changed.emit()
+
+    def _show_what_counts(self) -> None:
+        """Show the rows that the method uses, enable those that the refinement does, and say where it runs."""
+        by_network = self.method.value == NETWORK
+        for row in (self._weights_row, self.refinement, self.tta, self.device, self.advanced):
+            show_row(self._form, row, by_network)
+        fast = self.refinement.value == "fast"
+        for control in (self.iterations, self.learning_rate, self.time_budget, self.boundary):
+            control.enabled = self.refinement.value != "none"
+        self.tolerance.enabled = self.gates.enabled = fast
+        self.device_line.say(self._where() if self.facilities is not None else None)
+
+    def _where(self) -> str:
+        if self.method.value != NETWORK or self.facilities is None:
+            return "Computes on the processor (cpu)."
+        name = str(self.device.value)
+        device = self.facilities.automatic if name == "auto" else name
+        precision = self.facilities.precisions[name] if self.dtype.value == "auto" else self.dtype.value
+        return f"Computes on {device}, {precision}."
+
+    def _offer_weights(self) -> None:
+        installed = self.facilities.weights if self.facilities is not None else {}
+        self.weights.choices = [(name, name) for name in installed] + [(Path(file).name, file) for file in self._files]
+        described = [f"{name}: {description}" for name, description in installed.items()]
+        self.weights.tooltip = "\n".join([_WEIGHTS_TIP, *described])
+
+    def _ask_for_weights(self, _: bool = False) -> None:
+        path, _filter = QFileDialog.getOpenFileName(self._parent, "Choose weights", "", "Weights (*.safetensors)")
+        if path:
+            self.use_weights(path)

@@ -1,0 +1,379 @@
+"""The Stack widget: mattes for the frames of a z-stack or a time series, with trimaps carried from key frames."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, FloatSpinBox, SpinBox
+from napari.layers import Image, Labels
+from qtpy.QtWidgets import QPushButton
+
+from lsa_engine.errors import InputError
+from napari_lsa_matting.jobs import Job
+from napari_lsa_matting.latest_job import LatestJob
+from napari_lsa_matting.layer_choice import LayerChoice
+from napari_lsa_matting.layers import (
+    full_data,
+    image_notes,
+    is_labels,
+    is_picture,
+    is_trimap,
+    pixel_spacing,
+    spatial_shape,
+)
+from napari_lsa_matting.matting_options import MattingOptions
+from napari_lsa_matting.notifications import notify_error
+from napari_lsa_matting.panel import JobControls, Message, Panel, add_row, show_row, side_by_side
+from napari_lsa_matting.plane_writer import PlaneWriter
+from napari_lsa_matting.requests import find_facilities
+from napari_lsa_matting.session import session_of
+from napari_lsa_matting.stack_frames import (
+    FrameKinds,
+    KindsRequest,
+    Stack,
+    axis_name,
+    find_stack,
+    frame_axes,
+    is_time,
+    record_proposals,
+    some_frames,
+)
+from napari_lsa_matting.stack_layers import StackLayers
+from napari_lsa_matting.stack_problems import (
+    LOOKING,
+    describe_frames,
+    problem_of_matting,
+    problem_of_proposing,
+    problem_of_range,
+)
+from napari_lsa_matting.stack_requests import (
+    DISTANCE,
+    FLOW,
+    Proposals,
+    ProposeRequest,
+    StackImage,
+    StackOutcome,
+    StackRequest,
+)
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+_METHODS = [("outlines (z)", DISTANCE), ("motion (t)", FLOW)]
+_WAIT = "Wait until the other run is done, or cancel it."
+
+
+class StackWidget(Panel):
+    """Matte the frames of a stack.
+
+    Parameters
+    ----------
+    napari_viewer : napari.components.ViewerModel
+        The viewer that holds the layers.
+    """
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        super().__init__(napari_viewer)
+        self._writer: PlaneWriter | None = None
+        self._kinds: tuple[KindsRequest, FrameKinds] | None = None
+        self._range_of: object = None
+        self._axes_of: object = None
+        self._layers = StackLayers(napari_viewer)
+        self._examiner = LatestJob("Looking at the trimaps of a stack", self)
+        self._examiner.answered.connect(self._note_kinds)
+        self._examiner.failed.connect(notify_error)
+        self._add_what()
+        self._add_proposals()
+        self.options = MattingOptions(self, self.add_group("How"))
+        self.options.changed.connect(self.refresh_soon)
+        self.notes = Message()
+        self.add(self.notes)
+        self.controls = JobControls(
+            "Matte frames", "Find the mattes of the frames in the range and show them as one image layer."
+        )
+        self.controls.run_requested.connect(self.run)
+        self.add(self.controls)
+        self.follow_job(self.controls)
+        self.refresh()
+        self.look_around()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being proposed, written, matted, or looked at."""
+        return self._working or self._examiner.busy
+
+    def look_around(self) -> None:
+        """Look for weights and devices, in the background."""
+        job = Job("Looking for weights and devices", find_facilities, self)
+        job.succeeded.connect(self.options.show_facilities)
+        job.failed.connect(notify_error)
+        job.start()
+
+    def refresh(self) -> None:
+        """Look at the trimaps in the background, and say what can be done with them."""
+        self._offer_axes()
+        try:
+            stack = self._stack()
+        except InputError as error:
+            self._kinds = None
+            self._examiner.drop()
+            self._show(None, str(error))
+            return
+        self._offer_range(stack)
+        self._show(stack, None)
+        if self._writer is None:
+            self._examiner.ask(KindsRequest.of(self.trimap.layer, stack))
+
+    def propose(self) -> None:
+        """Propose trimaps for frames of the range that have none, in the background."""
+        try:
+            stack = self._stack()
+        except InputError:  # changed since the last look
+            self.refresh()
+            return
+        trimap = self.trimap.layer
+        request = ProposeRequest(
+            image=StackImage.of(self.image.layer, stack.image),
+            trimaps=KindsRequest.of(trimap, stack),
+            wanted=self._range,
+            method=self.method.value,
+            spacing=pixel_spacing(trimap)[0],
+            margin=float(self.margin.value),
+        )
+        how: dict[str, Any] = {"method": request.method}
+        if request.method == FLOW:
+            how["margin"] = request.margin
+        deliver = partial(self._write, trimap, full_data(trimap), how)
+        self.proposing.start("Proposing trimaps", request.run, deliver)
+        self.refresh()
+
+    def run(self) -> None:
+        """Matte the frames of the range, in the background."""
+        try:
+            stack = self._stack()
+        except InputError:  # changed since the last look
+            self.refresh()
+            return
+        image, trimap = self.image.layer, self.trimap.layer
+        request = StackRequest(
+            session=session_of(self.viewer),
+            image=StackImage.of(image, stack.image),
+            shape=spatial_shape(image),
+            trimaps=KindsRequest.of(trimap, stack),
+            wanted=self._range,
+            settings=self.options.settings,
+            earlier=self._layers.earlier(image),
+        )
+        facts = {
+            "image": image.name,
+            "trimap": trimap.name,
+            "image_path": image.source.path,
+            "trimap_path": trimap.source.path,
+            "axis": axis_name(image, stack.image.axis),
+            "settings": request.settings.to_dict(),
+        }
+        deliver = partial(self._show_outcome, image, full_data(image), facts)
+        self.controls.start(f"Matting the frames of {image.name}", request.run, deliver)
+        self.refresh()
+
+    def close_down(self) -> None:
+        """Finish what is being written, and go."""
+        if self._writer is not None:
+            self._writer.finish()
+        self._examiner.drop()
+        self._layers.let_go()
+        super().close_down()
+
+    def _add_what(self) -> None:
+        what = self.add_group("What")
+        self.image = self.add_choice(
+            what,
+            "Image",
+            LayerChoice(
+                self.viewer,
+                is_picture,
+                lambda layer: is_picture(layer) and layer.ndim > 2,
+                tooltip="A z-stack or a time series.",
+            ),
+        )
+        self.trimap = self.add_choice(
+            what,
+            "Trimap",
+            LayerChoice(
+                self.viewer,
+                is_labels,
+                is_trimap,
+                tooltip="Labels of the stack: 1 foreground, 2 background, 0 unknown. The Trimap widget makes one.",
+            ),
+        )
+        self.axis = ComboBox(
+            choices=[], tooltip="The axis along which the frames lie; on others, the slice that is seen counts."
+        )
+        add_row(what, "Frames along", self.axis)
+        self.first = SpinBox(value=0, min=0, max=0, tooltip="First frame to matte or propose for, as on the slider.")
+        self.last = SpinBox(value=0, min=0, max=0, tooltip="Last frame to matte or propose for.")
+        self.this_button = QPushButton("This slice")
+        self.this_button.setToolTip("Only the frame that is seen.")
+        self.this_button.clicked.connect(self._choose_this)
+        self.all_button = QPushButton("All")
+        self.all_button.setToolTip("All frames.")
+        self.all_button.clicked.connect(self._choose_all)
+        add_row(what, "From frame", self.first)
+        add_row(what, "To frame", self.last)
+        what.addRow(side_by_side(self.this_button, self.all_button))
+        # Not in the form, which gives texts of several lines too little height.
+        self.status = Message()
+        self.add(self.status)
+        for control in (self.axis, self.first, self.last):
+            control.changed.connect(self.refresh_soon)
+
+    def _add_proposals(self) -> None:
+        self._proposals = form = self.add_group("Trimaps between key frames")
+        self.method = ComboBox(
+            choices=_METHODS,
+            tooltip="Outlines: interpolated between the key frames before and after, for the slices of a volume. "
+            "Motion: the trimap moves with the picture from key frame to key frame, for a time series; beyond the "
+            "outermost ones too.",
+        )
+        add_row(form, "Propose by", self.method)
+        self.margin = FloatSpinBox(
+            value=1.0,
+            min=0,
+            max=100,
+            step=0.5,
+            tooltip="So many pixels of the known regions become unknown with every frame, since the motion is guessed.",
+        )
+        self.margin.native.setSuffix(" px")
+        add_row(form, "Margin", self.margin)
+        self.proposing = JobControls(
+            "Propose trimaps",
+            "Fill frames without a trimap, and proposals, from the key frames; what you painted stays. "
+            "One undo takes it back.",
+        )
+        self.proposing.run_requested.connect(self.propose)
+        form.addRow(self.proposing)
+        self.follow_job(self.proposing)
+        self.method.changed.connect(self._show_margin)
+        self._show_margin()
+
+    def _show_margin(self, _: object = None) -> None:
+        show_row(self._proposals, self.margin, self.method.value == FLOW)
+
+    @property
+    def _range(self) -> range:
+        return range(int(self.first.value), int(self.last.value) + 1)
+
+    @property
+    def _working(self) -> bool:
+        return self.controls.busy or self.proposing.busy or self._writer is not None
+
+    def _stack(self) -> Stack:
+        return find_stack(self.viewer, self.image.layer, self.trimap.layer, self.axis.value)
+
+    def _offer_axes(self) -> None:
+        """Offer the axes of the image; what the user has chosen for it stays."""
+        image = self.image.layer
+        offered = frame_axes(image)
+        if self._axes_of == (image, offered):
+            return
+        self._axes_of = (image, offered)
+        self.axis.choices = offered
+        if offered:
+            self.axis.value = offered[0][1]
+
+    def _offer_range(self, stack: Stack) -> None:
+        """Offer the frames that there are: all of them, for another stack than before."""
+        image, axis = self.image.layer, stack.image.axis
+        if self._range_of == (image, axis, stack.count):
+            return
+        self._range_of = (image, axis, stack.count)
+        self.method.value = FLOW if is_time(image, axis) else DISTANCE
+        for control in (self.first, self.last):
+            control.max = stack.count - 1
+        self._choose_all()
+
+    def _choose_all(self, _: bool = False) -> None:
+        self.first.value, self.last.value = 0, int(self.last.max)
+
+    def _choose_this(self, _: bool = False) -> None:
+        try:
+            seen = self._stack().seen
+        except InputError:  # changed since the last look
+            seen = None
+        if seen is not None:
+            self.first.value = self.last.value = seen
+        self.refresh()
+
+    def _show(self, stack: Stack | None, problem: str | None) -> None:
+        """Say what the frames are, and what stands against each of the runs."""
+        there = stack is not None
+        image = self.image.layer
+        self.axis.enabled = bool(self.axis.choices)
+        for control in (self.first, self.last):
+            control.enabled = there
+        self.all_button.setEnabled(there)
+        self.this_button.setEnabled(stack is not None and stack.seen is not None)
+        kinds = None if stack is None else self._known_kinds(stack)
+        self.status.say(*(() if stack is None else describe_frames(kinds, stack.seen)))
+        problem = problem or problem_of_range(self._range)
+        proposing = matting = problem or (LOOKING if kinds is None else None)
+        if proposing is None and kinds is not None:
+            proposing, matting = problem_of_proposing(kinds, self.trimap.layer), problem_of_matting(kinds, self._range)
+        if self._working:
+            proposing = matting = _WAIT
+        self.proposing.set_problem(proposing)
+        self.controls.set_problem(matting or self.options.problem)
+        self.notes.say(*(image_notes(image) if image is not None else []))
+
+    def _known_kinds(self, stack: Stack) -> FrameKinds | None:
+        """Return what the frames of a stack were when they were last looked at."""
+        if self._kinds is None:
+            return None
+        request, kinds = self._kinds
+        same = request.labels is full_data(self.trimap.layer) and request.frames == stack.trimap
+        return kinds if same and request.count == stack.count else None
+
+    def _note_kinds(self, request: KindsRequest, kinds: FrameKinds) -> None:
+        self._kinds = (request, kinds)
+        try:
+            stack = self._stack()
+        except InputError as error:
+            self._show(None, str(error))
+            return
+        self._show(stack, None)
+
+    def _write(self, trimap: Labels, data: Any, how: dict[str, Any], proposals: Proposals) -> None:
+        if trimap not in self.viewer.layers or full_data(trimap) is not data:
+            self.proposing.outcome.say("The trimap was removed or replaced meanwhile, so the proposals were dropped.")
+            return
+        changed = [proposal.edit for proposal in proposals.made if proposal.edit.changes.values.size]
+        made = {proposal.edit.index: proposal.digest for proposal in proposals.made}
+        record_proposals(trimap, made, **how, keys=list(proposals.keys))
+        self._writer = PlaneWriter(trimap, changed, self)
+        self._writer.finished.connect(partial(self._end_writing, self._writer, proposals))
+        self._writer.start()
+
+    def _end_writing(self, writer: PlaneWriter, proposals: Proposals) -> None:
+        self._writer = None
+        left = {proposal.frame for proposal in proposals.made if proposal.edit.index in writer.left_alone}
+        made = [proposal.frame for proposal in proposals.made if proposal.frame not in left]
+        self.proposing.outcome.say(
+            f"Proposed {some_frames(made)} from key {some_frames(proposals.keys)}; look at them, and correct them."
+            if made
+            else None,
+            f"Painted on meanwhile, so left alone: {some_frames(left)}." if left else None,
+            f"Begun, so left alone: {some_frames(proposals.begun)}." if proposals.begun else None,
+        )
+        self.refresh()
+
+    def _show_outcome(self, image: Image, data: Any, facts: dict[str, Any], outcome: StackOutcome) -> None:
+        if image not in self.viewer.layers or full_data(image) is not data:
+            self.controls.outcome.say("The image was removed or replaced meanwhile, so its mattes were dropped.")
+            return
+        self._layers.show(image, outcome, facts)
+        self.controls.outcome.say(
+            f"Matted {some_frames(outcome.frames)}: {outcome.summary}",
+            f"Left out, without a usable trimap: {some_frames(outcome.left_out)}." if outcome.left_out else None,
+            *outcome.notes,
+        )

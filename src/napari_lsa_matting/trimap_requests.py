@@ -1,0 +1,295 @@
+"""What making, changing and checking a trimap needs, collected on the main thread, and done in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsa_engine.errors import InputError
+from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+from napari_lsa_matting.plane_writer import PlaneChanges, find_changes
+from napari_lsa_matting.trimap_layer import Finding, examine, find_islands
+
+if TYPE_CHECKING:
+    from lsa_engine.trimap import Trimap
+    from napari_lsa_matting.layers import ImagePlane
+
+Spacing = tuple[float, float]
+
+
+class LabelsRequest(Protocol):
+    """Makes the labels (H, W) of a trimap: 0 unknown, 1 foreground, 2 background."""
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> NDArray[np.uint8]:
+        """Return the labels."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationRequest:
+    """Make a trimap from a segmentation.
+
+    Attributes
+    ----------
+    labels : array_like (H, W)
+        All labels above 0 belong to the object; may be lazy.
+    inner, outer : float
+        Distances kept from its outline, in the unit of `spacing`.
+    spacing : (float, float)
+        Height and width of a pixel.
+    """
+
+    labels: Any
+    inner: float
+    outer: float
+    spacing: Spacing
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> NDArray[np.uint8]:
+        """Return labels (H, W).
+
+        Raises
+        ------
+        LsaError
+            As :meth:`lsa_engine.Trimap.from_mask`; also if nothing is labelled.
+        """
+        from lsa_engine.trimap import Trimap
+
+        mask = np.asarray(self.labels) > 0
+        if not mask.any():
+            raise InputError("The segmentation has no labels in this plane: label the object first.")
+        trimap = Trimap.from_mask(
+            mask, inner=self.inner, outer=self.outer, spacing=self.spacing, progress=progress, cancel=cancel
+        )
+        return trimap.to_labels()
+
+
+@dataclass(frozen=True, eq=False)
+class AlphaRequest:
+    """Make a trimap from a matte.
+
+    Attributes
+    ----------
+    alpha : array_like (H, W)
+        Floats in [0, 1] or unsigned integers; may be lazy.
+    inner, outer : float
+        Distances by which the unknown reaches beyond what is neither 0 nor 1, in the unit of `spacing`.
+    spacing : (float, float)
+        Height and width of a pixel.
+    """
+
+    alpha: Any
+    inner: float
+    outer: float
+    spacing: Spacing
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> NDArray[np.uint8]:
+        """Return labels (H, W).
+
+        Raises
+        ------
+        LsaError
+            As :meth:`lsa_engine.Trimap.from_alpha`.
+        """
+        from lsa_engine.trimap import Trimap
+
+        pixels = np.asarray(self.alpha)
+        trimap = Trimap.from_alpha(
+            pixels, self.inner, self.outer, spacing=self.spacing, progress=progress, cancel=cancel
+        )
+        return trimap.to_labels()
+
+
+@dataclass(frozen=True, eq=False)
+class StrokesRequest:
+    """Fill in a trimap from strokes.
+
+    Attributes
+    ----------
+    image : ImagePlane
+        What the strokes are on.
+    labels : array (H, W)
+        The strokes: 0 unknown, 1 foreground, 2 background.
+    certainty, width : float
+        As in :func:`lsa_engine.scribbles.trimap_from_scribbles`.
+    spacing : (float, float)
+        Height and width of a pixel.
+    """
+
+    image: ImagePlane
+    labels: NDArray[Any]
+    certainty: float
+    width: float
+    spacing: Spacing
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> NDArray[np.uint8]:
+        """Return labels (H, W).
+
+        Raises
+        ------
+        LsaError
+            As :func:`lsa_engine.scribbles.trimap_from_scribbles`.
+        """
+        from lsa_engine.scribbles import trimap_from_scribbles
+        from lsa_engine.trimap import Trimap
+
+        trimap = trimap_from_scribbles(
+            self.image.colours(),
+            Trimap.from_labels(self.labels),
+            certainty=self.certainty,
+            width=self.width,
+            spacing=self.spacing,
+            data_range=self.image.data_range,
+            progress=progress,
+            cancel=cancel,
+        )
+        return trimap.to_labels()
+
+
+@dataclass(frozen=True, eq=False)
+class FileRequest:
+    """Read a trimap from a file.
+
+    Attributes
+    ----------
+    path : Path
+        An image file in one of the usual codings.
+    shape : tuple of int
+        What the image measures; a stack's planes lie below each other in the file.
+    image : str
+        The image's name.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    image: str
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> NDArray[np.uint8]:
+        """Return labels of the shape that is asked for.
+
+        Raises
+        ------
+        LsaError
+            As :func:`lsa_engine.image_io.read_trimap`; also if the size does not fit.
+        """
+        from lsa_engine.image_io import read_trimap
+
+        steps = Steps(f"reading {self.path.name}", 1, progress, cancel)
+        labels = read_trimap(self.path).to_labels()
+        height, width = int(np.prod(self.shape[:-1])), self.shape[-1]
+        if labels.shape != (height, width):
+            raise InputError(
+                f"{self.path.name} is {labels.shape[0]} × {labels.shape[1]} and {self.image!r} {height} × {width} "
+                "pixels (height × width), but they must have the same size: choose the file of this image."
+            )
+        steps.advance()
+        return labels.reshape(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class ToolRequest:
+    """Change a trimap as a whole.
+
+    Attributes
+    ----------
+    tool : callable
+        One of :mod:`lsa_engine.trimap_editing`.
+    labels : array (H, W)
+        The trimap: 0 unknown, 1 foreground, 2 background.
+    size : float
+        Distance or size, in the unit of `spacing`.
+    spacing : (float, float)
+        Height and width of a pixel.
+    """
+
+    tool: Callable[..., Trimap]
+    labels: NDArray[Any]
+    size: float
+    spacing: Spacing
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> NDArray[np.uint8]:
+        """Return labels (H, W).
+
+        Raises
+        ------
+        LsaError
+            As the tool; also if the labels are no trimap.
+        """
+        from lsa_engine.trimap import Trimap
+
+        trimap = Trimap.from_labels(self.labels)
+        return self.tool(trimap, self.size, self.spacing, progress, cancel).to_labels()
+
+
+@dataclass(frozen=True, eq=False)
+class EditRequest:
+    """Find out what another request changes in a plane that is there.
+
+    Attributes
+    ----------
+    request : LabelsRequest
+        Makes the new labels.
+    before : array (H, W)
+        A copy of the labels that there are.
+    """
+
+    request: LabelsRequest
+    before: NDArray[Any]
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> PlaneChanges:
+        """Return the changes.
+
+        Raises
+        ------
+        LsaError
+            As the request.
+        """
+        labels = self.request.run(progress, cancel)
+        steps = Steps("comparing", 1, None, cancel)
+        changes = find_changes(self.before, labels)
+        steps.advance()
+        return changes
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What a trimap is like.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        What is wrong, or odd.
+    unknown : float
+        Part of the pixels that is unknown.
+    """
+
+    findings: tuple[Finding, ...]
+    unknown: float
+
+
+@dataclass(frozen=True, eq=False)
+class ExamineRequest:
+    """Check a trimap.
+
+    Attributes
+    ----------
+    labels : array_like (H, W)
+        The layer's own plane, not a copy: after an edit it is checked again anyway.
+    """
+
+    labels: Any
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> Examination:
+        """Return what is to be said of the trimap."""
+        steps = Steps("checking", 2, progress, cancel)
+        labels = np.asarray(self.labels)
+        findings = examine(labels)
+        steps.advance()
+        if not any(finding.blocks for finding in findings):
+            findings += find_islands(labels)
+        steps.advance()
+        return Examination(tuple(findings), 1 - float(np.count_nonzero(labels)) / labels.size)

@@ -1,0 +1,411 @@
+"""The Stack widget in a real viewer: key frames, proposals, mattes of frames."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from inspect import unwrap
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import lsa_engine as lsa
+from napari_lsa_matting.layers import METADATA_KEY
+from napari_lsa_matting.stack_widget import StackWidget
+from napari_lsa_matting.trimap_layer import trimap_settings
+
+_PATIENCE = 120000  # the first run in a process loads torch and compiles
+_FRAMES, _HEIGHT, _WIDTH = 7, 64, 80
+_PLACE: dict[str, Any] = {"scale": (3.0, 0.5, 0.5), "translate": (1, 2, 3), "units": ("um", "um", "um")}
+
+
+def disc(frame: float, radius: float) -> NDArray[np.bool_]:
+    """A disc that goes right by three pixels a frame."""
+    rows, columns = np.mgrid[:_HEIGHT, :_WIDTH]
+    return np.asarray(np.hypot(rows - 32, columns - 26 - 3 * frame) < radius)
+
+
+def trimap_of(frame: float) -> NDArray[np.uint8]:
+    labels = np.zeros((_HEIGHT, _WIDTH), np.uint8)
+    labels[disc(frame, 12)] = 1
+    labels[~disc(frame, 20)] = 2
+    return labels
+
+
+def movie(dtype: Any = np.uint8) -> NDArray[Any]:
+    """Textured discs over a texture that stands still."""
+    rng = np.random.default_rng(0)
+    ground, thing = rng.uniform(0.0, 0.4, (_HEIGHT, _WIDTH)), rng.uniform(0.6, 1.0, (_HEIGHT, _WIDTH))
+    frames = [np.where(disc(frame, 16), np.roll(thing, 3 * frame, axis=1), ground) for frame in range(_FRAMES)]
+    return np.asarray(np.round(np.stack(frames) * 250), dtype)
+
+
+def labels_of(*keys: int) -> NDArray[np.uint8]:
+    labels = np.zeros((_FRAMES, _HEIGHT, _WIDTH), np.uint8)
+    for key in keys:
+        labels[key] = trimap_of(key)
+    return labels
+
+
+@pytest.fixture
+def open_widget(qtbot: Any, random_weights: str) -> Callable[[Any], StackWidget]:
+    def open_in(viewer: Any) -> StackWidget:
+        widget = StackWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Stack")
+        qtbot.waitUntil(lambda: widget.options.facilities is not None, timeout=_PATIENCE)
+        widget.options.weights.value = random_weights
+        widget.options.device.value = "cpu"
+        widget.options.refinement.value = "none"
+        settle(qtbot, widget)
+        return widget
+
+    return open_in
+
+
+@pytest.fixture
+def stack_viewer(make_napari_viewer_proxy: Any) -> Any:
+    """A viewer with seven slices, three micrometres apart, of which the first and the fifth have trimaps."""
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(movie(), name="stack", contrast_limits=(0, 250), axis_labels=("z", "y", "x"), **_PLACE)
+    viewer.add_labels(labels_of(0, 4), **trimap_settings(), **_PLACE)
+    viewer.dims.set_point(0, 1 + 3 * 2)
+    return viewer
+
+
+def settle(qtbot: Any, widget: StackWidget) -> None:
+    """Wait until the widget has taken note of the last change."""
+    qtbot.wait(200)
+    qtbot.waitUntil(lambda: not widget.busy, timeout=_PATIENCE)
+    qtbot.wait(200)
+    qtbot.waitUntil(lambda: not widget.busy, timeout=_PATIENCE)
+
+
+def press(qtbot: Any, widget: StackWidget, controls: Any) -> None:
+    assert controls.run_button.isEnabled(), controls.reason.text()
+    controls.run_button.click()
+    assert controls.busy
+    settle(qtbot, widget)
+
+
+def test_proposals_lie_between_key_frames_are_told_apart_and_undone_in_one_step(
+    stack_viewer: Any, open_widget: Any, qtbot: Any
+) -> None:
+    widget = open_widget(stack_viewer)
+    trimap = stack_viewer.layers["trimap"]
+    assert widget.method.value == "distance"
+    assert widget.status.text().splitlines() == [
+        "Key frames: 0, 4; without trimap: 1-3, 5-6.",
+        "Frame 2 has no trimap: paint one, or propose trimaps.",
+    ]
+    press(qtbot, widget, widget.proposing)
+    assert widget.proposing.outcome.text().startswith("Proposed frames 1-3 from key frames 0, 4")
+    assert widget.status.text().splitlines() == [
+        "Key frames: 0, 4; proposals: 1-3; without trimap: 5-6.",
+        "Frame 2 is a proposal: correct it where it is wrong.",
+    ]
+    expected = lsa.propose_trimaps(
+        [None] * _FRAMES,
+        {key: lsa.Trimap.from_labels(trimap_of(key)) for key in (0, 4)},
+        spacing=(0.5, 0.5),
+    )
+    for frame in (1, 2, 3):
+        np.testing.assert_array_equal(trimap.data[frame], expected[frame].to_labels())
+    assert not trimap.data[5:].any()
+    assert trimap.metadata[METADATA_KEY]["kind"] == "trimap"
+    trimap.undo()
+    np.testing.assert_array_equal(trimap.data, labels_of(0, 4))
+    settle(qtbot, widget)
+    assert widget.status.text().startswith("Key frames: 0, 4; without trimap: 1-3, 5-6.")
+    trimap.redo()
+    settle(qtbot, widget)
+    assert "proposals: 1-3" in widget.status.text()
+
+
+def test_a_proposal_that_is_painted_on_becomes_a_key_frame_and_stays(
+    stack_viewer: Any, open_widget: Any, qtbot: Any
+) -> None:
+    widget = open_widget(stack_viewer)
+    trimap = stack_viewer.layers["trimap"]
+    press(qtbot, widget, widget.proposing)
+    trimap.selected_label = 2
+    trimap.brush_size = 9
+    trimap.paint((2, 32, 32), 2)
+    settle(qtbot, widget)
+    assert widget.status.text().splitlines() == [
+        "Key frames: 0, 2, 4; proposals: 1, 3; without trimap: 5-6.",
+        "Frame 2 is a key frame.",
+    ]
+    painted, beside = trimap.data[2].copy(), trimap.data[1].copy()
+    press(qtbot, widget, widget.proposing)
+    np.testing.assert_array_equal(trimap.data[2], painted)
+    assert not np.array_equal(trimap.data[1], beside)
+    assert widget.proposing.outcome.text().startswith("Proposed frames 1, 3 from key frames 0, 2, 4")
+
+
+def test_frames_that_are_begun_are_left_alone_and_named(stack_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+    widget = open_widget(stack_viewer)
+    trimap = stack_viewer.layers["trimap"]
+    trimap.paint((3, 32, 32), 1)
+    begun = trimap.data[3].copy()
+    settle(qtbot, widget)
+    assert "begun, without foreground or background: 3" in widget.status.text()
+    press(qtbot, widget, widget.proposing)
+    np.testing.assert_array_equal(trimap.data[3], begun)
+    assert "Begun, so left alone: frame 3." in widget.proposing.outcome.text()
+
+
+def test_along_time_the_trimap_moves_with_the_picture(
+    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(movie(np.uint16), name="film", contrast_limits=(0, 250), axis_labels=("t", "y", "x"))
+    viewer.add_labels(labels_of(0), **trimap_settings())
+    widget = open_widget(viewer)
+    assert widget.method.value == "flow"
+    widget.last.value = 3
+    press(qtbot, widget, widget.proposing)
+    labels = viewer.layers["trimap"].data
+    assert not labels[4:].any()
+    found, true = np.nonzero(labels[3] == 1)[1].mean(), np.nonzero(disc(3, 12))[1].mean()
+    assert abs(found - true) < 2 < abs(found - np.nonzero(disc(0, 12))[1].mean())
+    # Margins are given up on the way.
+    assert 0 < np.count_nonzero(labels[3] == 1) < np.count_nonzero(labels[0] == 1)
+
+
+def test_the_frames_of_the_range_are_matted_into_one_layer_over_the_stack(
+    stack_viewer: Any, open_widget: Any, qtbot: Any, random_weights: str
+) -> None:
+    widget = open_widget(stack_viewer)
+    stack, trimap = stack_viewer.layers["stack"], stack_viewer.layers["trimap"]
+    press(qtbot, widget, widget.controls)
+    alpha = unwrap(stack_viewer.layers["alpha of stack"])
+    assert (alpha.data.shape, alpha.data.dtype) == (stack.data.shape, np.float32)
+    for frame in (0, 4):
+        expected = lsa.matte(
+            stack.data[frame],
+            lsa.Trimap.from_labels(trimap_of(frame)),
+            weights=random_weights,
+            device="cpu",
+            data_range=(0, 250),
+        )
+        np.testing.assert_allclose(alpha.data[frame], expected.alpha, atol=1e-5)
+    assert not alpha.data[[1, 2, 3, 5, 6]].any()
+    np.testing.assert_array_equal(alpha.scale, stack.scale)
+    np.testing.assert_array_equal(alpha.translate, stack.translate)
+    assert (alpha.units, alpha.axis_labels) == (stack.units, stack.axis_labels)
+    outcome = widget.controls.outcome.text()
+    assert outcome.startswith("Matted frames 0, 4: random-lite on cpu")
+    assert "Left out, without a usable trimap: frames 1-3, 5-6." in outcome
+    record = alpha.metadata[METADATA_KEY]
+    assert (record["kind"], record["image"], record["axis"]) == ("alpha", "stack", "z")
+    assert [frame["plane"] for frame in record["frames"]] == [[0], [4]]
+    assert record["frames"][1]["report"]["weights_sha256"] == expected.report.weights_sha256
+
+    # Later, another frame: the same layer, whose other frames stay.
+    before, alpha.colormap = alpha.data.copy(), "viridis"
+    trimap.data[2] = trimap_of(2)
+    trimap.refresh()
+    settle(qtbot, widget)
+    widget.this_button.click()
+    assert (widget.first.value, widget.last.value) == (2, 2)
+    press(qtbot, widget, widget.controls)
+    assert [layer.name for layer in stack_viewer.layers] == ["stack", "alpha of stack", "trimap"]
+    np.testing.assert_array_equal(alpha.data[[0, 4]], before[[0, 4]])
+    assert alpha.data[2].max() == 1.0
+    assert alpha.colormap.name == "viridis"
+    assert [frame["plane"] for frame in alpha.metadata[METADATA_KEY]["frames"]] == [[0], [2], [4]]
+
+    # Other pixels: what was found on those of before is of no use.
+    stack.data = stack.data[:, ::-1].copy()
+    settle(qtbot, widget)
+    press(qtbot, widget, widget.controls)
+    assert not alpha.data[[0, 4]].any() and alpha.data[2].any()
+    assert [frame["plane"] for frame in alpha.metadata[METADATA_KEY]["frames"]] == [[2]]
+
+
+@pytest.mark.parametrize("kind", ["dask", "zarr", "rgb", "multiscale"])
+def test_lazy_coloured_and_multiscale_stacks_are_matted_frame_by_frame(
+    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, random_weights: str, kind: str
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    gray = movie()
+    colours = np.stack([gray, gray // 2, 250 - gray], axis=-1)
+    if kind == "dask":
+        array = pytest.importorskip("dask.array")
+        viewer.add_image(array.from_array(gray, chunks=(1, 64, 80)), name="stack", contrast_limits=(0, 255))
+    elif kind == "zarr":
+        array = pytest.importorskip("zarr").array(gray, chunks=(1, 64, 80))
+        viewer.add_image(array, name="stack", contrast_limits=(0, 255))
+    elif kind == "rgb":
+        viewer.add_image(colours, name="stack", rgb=True)
+    else:
+        viewer.add_image([gray, gray[:, ::2, ::2]], name="stack", multiscale=True, contrast_limits=(0, 255))
+    viewer.add_labels(labels_of(2), **trimap_settings())
+    widget = open_widget(viewer)
+    press(qtbot, widget, widget.controls)
+    picture = colours[2] if kind == "rgb" else gray[2]
+    trimap = lsa.Trimap.from_labels(trimap_of(2))
+    expected = lsa.matte(picture, trimap, weights=random_weights, device="cpu")
+    alpha = viewer.layers["alpha of stack"].data
+    assert alpha.shape == gray.shape
+    np.testing.assert_allclose(alpha[2], expected.alpha, atol=1e-5)
+
+
+def test_in_four_dimensions_the_frames_lie_along_the_axis_that_is_chosen(
+    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    film = np.stack([movie(), movie()[::-1], movie()])
+    labels = np.zeros(film.shape, np.uint8)
+    labels[0, 1], labels[2, 1] = trimap_of(1), trimap_of(1)
+    place: dict[str, Any] = {"axis_labels": ("t", "z", "y", "x"), "scale": (1, 4, 1, 1)}
+    viewer.add_image(film, name="film", contrast_limits=(0, 250), **place)
+    viewer.add_labels(labels, **trimap_settings(), **place)
+    viewer.dims.set_point(0, 2)
+    viewer.dims.set_point(1, 4)
+    widget = open_widget(viewer)
+    assert widget.axis.value == 1
+    assert widget.status.text().startswith("Key frames: 1; without trimap: 0, 2-6.")
+    widget.axis.value = 0
+    settle(qtbot, widget)
+    assert (widget.first.value, widget.last.value, widget.method.value) == (0, 2, "flow")
+    assert widget.status.text().startswith("Key frames: 0, 2; without trimap: 1.")
+    widget.method.value = "distance"
+    press(qtbot, widget, widget.proposing)
+    np.testing.assert_array_equal(viewer.layers["trimap"].data[1, 1], trimap_of(1))
+    assert not viewer.layers["trimap"].data[:, 0].any()
+    press(qtbot, widget, widget.controls)
+    alpha = viewer.layers["alpha of film"]
+    assert alpha.data[:, 1].any(axis=(1, 2)).all()
+    assert not alpha.data[:, 0].any() and not alpha.data[:, 2:].any()
+    assert [frame["plane"] for frame in alpha.metadata[METADATA_KEY]["frames"]] == [[0, 1], [1, 1], [2, 1]]
+
+
+@pytest.fixture
+def brake(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Holds the second frame up until it is cancelled or may go on: (it has begun, it may go on)."""
+    begun, go_on = threading.Event(), threading.Event()
+    predict = lsa.Matter.predict
+    calls: list[int] = []
+
+    def held_up(matter: Any, *, cancel: Any = None, **settings: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 1:
+            begun.set()
+            while not go_on.wait(0.01) and not cancel.cancelled:
+                pass
+        return predict(matter, cancel=cancel, **settings)
+
+    monkeypatch.setattr(lsa.Matter, "predict", held_up)
+    return begun, go_on
+
+
+def test_cancel_leaves_the_layers_as_they_were(stack_viewer: Any, open_widget: Any, qtbot: Any, brake: Any) -> None:
+    widget = open_widget(stack_viewer)
+    widget.controls.run_button.click()
+    qtbot.waitUntil(brake[0].is_set, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: widget.controls.stage.text().startswith("frame 4: "), timeout=_PATIENCE)
+    assert "1 of 2" in widget.controls.stage.text()
+    assert not widget.proposing.run_button.isEnabled()
+    widget.controls.cancel_button.click()
+    settle(qtbot, widget)
+    assert widget.controls.outcome.text() == "Cancelled; the layers are as they were."
+    assert [layer.name for layer in stack_viewer.layers] == ["stack", "trimap"]
+    assert widget.controls.run_button.isEnabled() and widget.proposing.run_button.isEnabled()
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_an_image_that_goes_during_the_run_drops_the_mattes(
+    stack_viewer: Any, open_widget: Any, qtbot: Any, brake: Any, how: str
+) -> None:
+    widget = open_widget(stack_viewer)
+    widget.controls.run_button.click()
+    qtbot.waitUntil(brake[0].is_set, timeout=_PATIENCE)
+    if how == "removed":
+        stack_viewer.layers.remove("stack")
+    else:
+        stack_viewer.layers["stack"].data = movie()[:, ::-1]
+    brake[1].set()
+    settle(qtbot, widget)
+    assert "alpha of stack" not in stack_viewer.layers
+    assert widget.controls.outcome.text().startswith("The image was removed or replaced meanwhile")
+
+
+def test_what_is_painted_while_proposals_are_made_stays(
+    stack_viewer: Any, open_widget: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget = open_widget(stack_viewer)
+    trimap = stack_viewer.layers["trimap"]
+    begun, go_on = threading.Event(), threading.Event()
+    propose = lsa.propose_trimaps
+
+    def held_up(*inputs: Any, **settings: Any) -> Any:
+        begun.set()
+        go_on.wait(20)
+        return propose(*inputs, **settings)
+
+    monkeypatch.setattr("lsa_engine.propagation.propose_trimaps", held_up)
+    widget.proposing.run_button.click()
+    qtbot.waitUntil(begun.is_set, timeout=_PATIENCE)
+    trimap.paint((2, 32, 32), 1)
+    painted = trimap.data[2].copy()
+    go_on.set()
+    settle(qtbot, widget)
+    np.testing.assert_array_equal(trimap.data[2], painted)
+    assert trimap.data[1].any() and trimap.data[3].any()
+    assert "Painted on meanwhile, so left alone: frame 2." in widget.proposing.outcome.text()
+
+
+def test_what_stands_against_a_run_is_said_before(make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer_proxy()
+    widget = open_widget(viewer)
+    assert widget.controls.reason.text().startswith("There is no image layer")
+    viewer.add_image(movie()[0], name="picture")
+    settle(qtbot, widget)
+    assert "use the Matting widget" in widget.controls.reason.text()
+    viewer.add_image(movie(), name="stack")
+    settle(qtbot, widget)
+    assert widget.controls.reason.text().startswith("There is no trimap")
+    viewer.add_labels(labels_of(), **trimap_settings())
+    settle(qtbot, widget)
+    assert widget.proposing.reason.text().startswith("There is no key frame yet")
+    assert widget.controls.reason.text().startswith("There is no key frame yet")
+    viewer.layers["trimap"].data = labels_of(2)
+    settle(qtbot, widget)
+    assert widget.controls.run_button.isEnabled()
+    press(qtbot, widget, widget.proposing)
+    assert widget.proposing.outcome.text().startswith("Outlines are interpolated between two key frames")
+    widget.first.value = 4
+    settle(qtbot, widget)
+    assert widget.controls.reason.text().startswith("No trimap with foreground and background on frames 4-6")
+    widget.last.value = 3
+    settle(qtbot, widget)
+    assert widget.controls.reason.text().startswith("The range ends at frame 3, before it begins at 4")
+    widget.all_button.click()
+    settle(qtbot, widget)
+    assert widget.controls.run_button.isEnabled()
+    viewer.dims.ndisplay = 3
+    settle(qtbot, widget)
+    assert widget.controls.run_button.isEnabled() and not widget.this_button.isEnabled()
+    viewer.dims.ndisplay = 2
+    viewer.layers["stack"].data = movie()[:5]
+    settle(qtbot, widget)
+    assert "must have the same size" in widget.controls.reason.text()
+    viewer.layers["trimap"].data = labels_of(2)[:5]
+    settle(qtbot, widget)
+    assert widget.last.value == 4
+
+
+def test_a_lazy_trimap_can_be_matted_with_but_not_proposed_into(
+    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any
+) -> None:
+    array = pytest.importorskip("dask.array")
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(movie(), name="stack")
+    viewer.add_labels(array.from_array(labels_of(0, 2), chunks=(1, 64, 80)), name="painted")
+    widget = open_widget(viewer)
+    assert "lazy array" in widget.proposing.reason.text()
+    press(qtbot, widget, widget.controls)
+    assert widget.controls.outcome.text().startswith("Matted frames 0, 2: ")
