@@ -16,11 +16,14 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
+from napari_lsa_matting.first_steps_widget import FirstStepsWidget
 from napari_lsa_matting.foreground_widget import ForegroundWidget
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.measure_widget import MeasureWidget
 from napari_lsa_matting.panel import Panel
+from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.training_widget import TrainingWidget
+from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_widget import TrimapWidget
 
 PLUGIN = "napari-lsa-matting"
@@ -85,14 +88,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("docs/images"))
     parser.add_argument("--theme", default="dark", choices=("dark", "light"))
+    parser.add_argument("--only", nargs="+", help="some of the scenes, as trimap or matting")
     parser.add_argument("--run", type=Path, help="a training run to show instead of a new one")
     options = parser.parse_args()
     camera = Photographer(options.output, options.theme)
-    trimap(camera)
-    matting(camera)
-    foreground(camera)
-    training(camera, options.run)
-    measure(camera)
+    scenes: dict[str, Callable[[], None]] = {
+        "trimap": lambda: trimap(camera),
+        "matting": lambda: matting(camera),
+        "foreground": lambda: foreground(camera),
+        "training": lambda: training(camera, options.run),
+        "measure": lambda: measure(camera),
+        "objects": lambda: matting_objects(camera),
+        "stack": lambda: stack(camera),
+        "first-steps": lambda: first_steps(camera),
+    }
+    for name in options.only or scenes:
+        scenes[name]()
     camera.viewer.close()
 
 
@@ -104,21 +115,86 @@ def trimap(camera: Photographer) -> None:
 
 
 def matting(camera: Photographer) -> None:
-    """Before, during and after a run."""
+    """A run under way, a matte with its maps, live mode, a preview, and what is folded away."""
     widget = camera.open(MattingWidget, "Matting")
-    camera.wait_until(lambda: widget.facilities is not None)
-    widget.refinement.value = "fast"
+    layers = camera.viewer.layers
+    camera.wait_until(lambda: widget.options.facilities is not None)
+    widget.options.refinement.value = "fast"
     camera.wait(0.5)
     widget.controls.run_button.click()
     camera.wait_until(lambda: widget.controls.bar.value() > 150)
     camera.take("matting-running")
-    widget.controls.cancel_button.click()
     camera.wait_until(lambda: not widget.controls.busy)
-    widget.refinement.value = "none"
-    camera.run(widget)
-    camera.viewer.layers["trimap"].visible = False
+    layers["trimap"].visible = False
+    widget.view.boxes["violation"].value = True
     camera.take("matting")
-    camera.viewer.layers["trimap"].visible = True
+    widget.view.boxes["violation"].value = False
+    layers["trimap"].visible = True
+    widget.live_box.value = True
+    camera.wait_until(lambda: not widget.live.busy)
+    layers["trimap"].selected_label = 1
+    layers["trimap"].mode = "paint"
+    layers["trimap"].paint((130, 235), 1)
+    camera.wait_until(lambda: not widget.live.busy)
+    camera.take("matting-live")
+    widget.live_box.value = False
+    layers["trimap"].visible = False
+    widget.view.preview.value = "checkerboard"
+    camera.wait_until(lambda: not widget.view.busy)
+    camera.take("matting-preview")
+    widget.view.preview.value = "off"
+    widget.options.advanced.open()
+    camera.take("matting-advanced")
+    layers["trimap"].visible = True
+
+
+def matting_objects(camera: Photographer) -> None:
+    """An alpha for every cell."""
+    camera.viewer.layers.clear()
+    place = {"scale": (0.5, 0.5), "units": ("um", "um")}
+    alpha, labels = draw_cells()
+    noise = np.random.default_rng(0).normal(0, 6, alpha.shape)
+    camera.viewer.add_image(40 + 160 * alpha + noise, name="actin", **place)
+    camera.viewer.add_labels(labels, name="cells", opacity=0.3, **place)
+    widget = camera.open(MattingWidget, "Matting")
+    camera.wait_until(lambda: widget.options.facilities is not None)
+    widget.options.method.value = "closed-form"
+    camera.run(widget)
+    camera.viewer.layers["cells"].visible = camera.viewer.layers["actin"].visible = False
+    camera.take("matting-objects")
+    camera.viewer.layers.clear()
+
+
+def stack(camera: Photographer) -> None:
+    """A series of frames, two of them painted, with the trimaps proposed between them, matted."""
+    layers = camera.viewer.layers
+    photo, labels = layers["peacock"].data, layers["trimap"].data
+    layers.clear()
+    shifts = [(2 * step, 5 * step) for step in range(7)]
+    frames = np.stack([np.roll(photo, shift, (0, 1))[40:, 40:] for shift in shifts])
+    trimaps = np.zeros(frames.shape[:3], np.uint8)
+    for frame in (0, 6):
+        trimaps[frame] = np.roll(labels, shifts[frame], (0, 1))[40:, 40:]
+    camera.viewer.add_image(frames, name="series", rgb=True)
+    camera.viewer.add_labels(trimaps, **trimap_settings())
+    widget = camera.open(StackWidget, "Stack")
+    camera.wait_until(lambda: widget.options.facilities is not None)
+    widget.method.value = "flow"
+    camera.wait(0.5)
+    widget.proposing.run_button.click()
+    camera.wait_until(lambda: not widget.busy)
+    camera.viewer.dims.set_current_step(0, 3)
+    camera.wait(1.0)
+    camera.take("stack")
+    layers.clear()
+
+
+def first_steps(camera: Photographer) -> None:
+    """What a newcomer sees."""
+    camera.viewer.layers.clear()
+    camera.viewer.open_sample(PLUGIN, "peacock")
+    camera.open(FirstStepsWidget, "First steps")
+    camera.take("first-steps")
 
 
 def foreground(camera: Photographer) -> None:
