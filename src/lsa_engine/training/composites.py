@@ -52,11 +52,14 @@ class Style:
         Share of trimaps with a wide unknown band.
     wide_reach : float
         Largest distance of a wide trimap's dilation in pixels; the others reach 24 at most (§5).
+    gray_share : float
+        Share of examples in gray, or with little colour.
     """
 
     parts: float = 0.0
     wide_share: float = 0.2
     wide_reach: float = 60.0
+    gray_share: float = 0.0
 
 
 PLAIN = Style()
@@ -115,8 +118,13 @@ class ProceduralComposites:
             foreground = real[0]
         elif style.parts > 0:
             foreground = self._with_second_part(number, foreground, size, style.parts)
-        image = photograph(rng, foreground, background, alpha)
+        image = self._faded(number, photograph(rng, foreground, background, alpha), style.gray_share)
         return Example(image, np.round(alpha * 255).astype(np.uint8), trimap)
+
+    def _faded(self, number: int, image: Bytes, share: float) -> Bytes:
+        """Return an image that may have lost its colour; drawn apart, so that the rest stays the same."""
+        rng = np.random.default_rng((self._seed, number, 3))
+        return faded(rng, image) if rng.random() < share else image
 
     def _real_foreground(self, number: int, size: int) -> tuple[Colours, Matte] | None:
         """Return colours and alpha of a part of a cut-out, or None; drawn apart, so that the rest stays the same."""
@@ -329,6 +337,15 @@ def photograph(rng: Generator, foreground: Colours, background: Colours, alpha: 
         Image.fromarray(pixels).save(buffer, "JPEG", quality=int(rng.integers(55, 98)))
         pixels = np.array(Image.open(buffer))
     return pixels
+
+
+def faded(rng: Generator, image: Bytes) -> Bytes:
+    """Return an image (H, W, 3) uint8 in gray, as one channel or a mixture of them, or with a part of its colour."""
+    colours = image.astype(np.float32)
+    gray = colours @ rng.dirichlet((0.6, 0.6, 0.6)).astype(np.float32)
+    kept = np.float32(rng.uniform(0, 0.6) if rng.random() < 0.25 else 0)
+    values: Bytes = (kept * colours + (1 - kept) * gray[..., None] + 0.5).astype(np.uint8)
+    return values
 
 
 def draw_trimap(rng: Generator, alpha: Matte, style: Style = PLAIN) -> Bytes:

@@ -134,7 +134,7 @@ class BatchSeries(IterableDataset[Batch]):
         offset, stride = (worker.id, worker.num_workers) if worker else (0, 1)
         for step in range(self._first_step + offset, self._recipe.steps, stride):
             phase, used = self._recipe.phase_at(step)
-            style = Style(phase.parts, phase.wide_share, phase.wide_reach)
+            style = Style(phase.parts, phase.wide_share, phase.wide_reach, phase.gray_share)
             numbers = range(used, used + phase.batch)
             yield stack_examples(self._composites, numbers, phase.crop, SIZES[self._recipe.size].guidance, style)
 

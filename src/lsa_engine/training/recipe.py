@@ -68,6 +68,7 @@ class Phase(_Part):
     )
     wide_share: float = Field(default=0.2, ge=0, le=1, description="Share of trimaps with a wide unknown band.")
     wide_reach: float = Field(default=60.0, gt=2, description="Largest reach of a wide trimap in pixels.")
+    gray_share: float = Field(default=0.0, ge=0, le=1, description="Share of examples in gray or with little colour.")
     optimiser: OptimiserRecipe | None = Field(default=None, description="Begins a new cycle with these settings.")
 
 
