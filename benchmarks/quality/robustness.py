@@ -1,7 +1,8 @@
 """How the shipped weights stand up to wider trimaps, noise, JPEG, other sizes and gray images, beside closed-form.
 
 Give it a data set with true alphas (`lsa evaluate` says how it is laid out). Errors are over the unknown region; with
-other sizes and trimaps that region changes, so that the mean squared error is the figure to compare.
+other sizes and trimaps that region changes, so that the mean squared error is the figure to compare. Prints a table and
+draws it as curves.
 """
 
 from __future__ import annotations
@@ -104,18 +105,46 @@ def gray(scene: Scene) -> Scene:
     return Scene(np.repeat(brightness[..., None], 3, 2), scene.alpha, scene.trimap)
 
 
-def changes() -> Iterator[tuple[str, Change]]:
-    """Yield names and changes."""
-    yield "as it is", lambda scene: scene
+@dataclass(frozen=True)
+class Trial:
+    """A change of the images, and where it stands on which curve; on none if `place` is None.
+
+    Attributes
+    ----------
+    name : str
+        What is done, in words.
+    change : callable
+        Does it.
+    curve : str
+        The axis of its curve, with its unit.
+    place : float or None
+        Where it stands on that axis.
+    slow : bool
+        Whether closed-form matting takes minutes an image of it.
+    """
+
+    name: str
+    change: Change
+    curve: str = ""
+    place: float | None = None
+    slow: bool = False
+
+
+BAND, GRAIN, JPEG, SIZE = "band (pixels)", "noise σ", "JPEG quality", "size"
+
+
+def trials() -> Iterator[Trial]:
+    """Yield what is tried."""
+    yield Trial("as it is", lambda scene: scene)
     for width in WIDTHS:
-        yield f"band of {width} pixels", with_band(width)
+        yield Trial(f"band of {width} pixels", with_band(width), BAND, width, slow=width > 40)
     for sigma in NOISE:
-        yield f"noise σ = {sigma}", with_noise(sigma)
+        yield Trial(f"noise σ = {sigma}", with_noise(sigma), GRAIN, sigma, slow=True)
     for quality in QUALITIES:
-        yield f"JPEG quality {quality}", with_jpeg(quality)
+        yield Trial(f"JPEG quality {quality}", with_jpeg(quality), JPEG, quality, slow=True)
     for size in SIZES:
-        yield f"{size:g} times the size", with_size(size)
-    yield "gray", gray
+        yield Trial(f"{size:g} times the size", with_size(size), SIZE, size, slow=size > 1)
+    yield Trial("gray", gray)
 
 
 def read_scenes(folder: Path) -> list[Scene]:
@@ -137,6 +166,7 @@ def main() -> None:
         action="store_true",
         help="leave closed-form matting out: minutes an image where there is noise",
     )
+    parser.add_argument("--curves", type=Path, help="draw the mean squared errors into this picture")
     options = parser.parse_args()
     scenes = read_scenes(options.folder)
     matter = Matter(options.weights)
@@ -152,13 +182,45 @@ def main() -> None:
     methods = [network] if options.no_classical else [network, closed_form]
     titles = [f"{options.weights}: SAD | MSE", "closed-form: SAD | MSE"][: len(methods)]
     print(f"| image | {' | '.join(titles)} |\n|---|{'---:|---:|' * len(methods)}")
-    for name, change in changes():
-        changed = [change(scene) for scene in scenes]
-        cells = []
+    squares: dict[Trial, list[float]] = {}
+    for trial in trials():
+        changed = [trial.change(scene) for scene in scenes]
+        cells, squares[trial] = [], []
         for method in methods:
+            if method is closed_form and trial.slow:
+                cells += ["–", "–"]
+                continue
             scores = [evaluate(method(scene), scene.alpha, Trimap(scene.trimap.astype(np.uint8))) for scene in changed]
-            cells += [f"{np.mean([s.sad for s in scores]):.2f}", f"{np.mean([s.mse for s in scores]):.4f}"]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+            squares[trial].append(float(np.mean([s.mse for s in scores])))
+            cells += [f"{np.mean([s.sad for s in scores]):.2f}", f"{squares[trial][-1]:.4f}"]
+        print(f"| {trial.name} | {' | '.join(cells)} |", flush=True)
+    if options.curves is not None:
+        draw(squares, [options.weights, "closed-form"], options.curves)
+
+
+def draw(squares: dict[Trial, list[float]], names: list[str], path: Path) -> None:
+    """Draw the mean squared errors as curves, with that of the images as they are and in gray as lines across."""
+    from matplotlib.figure import Figure
+
+    plain, gray_ones = (next(trial for trial in squares if trial.name == name) for name in ("as it is", "gray"))
+    figure = Figure(figsize=(11, 3), layout="constrained")
+    axes = figure.subplots(1, 4, sharey=True)
+    for axis, curve in zip(axes, (BAND, GRAIN, JPEG, SIZE), strict=True):
+        for number, (name, colour) in enumerate(zip(names, ("#1f6fb4", "#d9822b"), strict=True)):
+            points = [(t.place, s[number]) for t, s in squares.items() if t.curve == curve and len(s) > number]
+            if points:
+                axis.plot(*zip(*points, strict=True), marker="o", color=colour, label=name)
+        axis.axhline(squares[plain][0], color="#1f6fb4", linestyle=":", label=f"{names[0]}, as it is")
+        axis.axhline(squares[gray_ones][0], color="#777777", linestyle="--", label=f"{names[0]}, gray")
+        axis.set_xlabel(curve)
+        axis.grid(alpha=0.3)
+    axes[2].invert_xaxis()
+    axes[3].set_xscale("log", base=2)
+    axes[3].set_xticks(list(SIZES), [f"{size:g}×" for size in SIZES])
+    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylabel("mean squared error")
+    axes[0].legend(fontsize="small")
+    figure.savefig(path, dpi=110)
 
 
 if __name__ == "__main__":
