@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from lsa_engine.arrays import as_float_image
 from lsa_engine.errors import InputError
-from lsa_engine.inference.pairs import check_pair, known_matte, versions
+from lsa_engine.inference.pairs import check_pair, known_matte
 from lsa_engine.inference.results import MatteResult, Report
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.trimap import Trimap, as_trimap
+from lsa_engine.versions import versions
 
 CLASSICAL_METHODS: dict[str, str] = {
     "closed-form": "cf",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -49,10 +48,3 @@ def check_pair(image: ImageT | None, trimap: Trimap | None) -> tuple[ImageT, Tri
 def known_matte(trimap: Trimap) -> tuple[NDArray[np.float32], str]:
     """Return the matte of a trimap that leaves nothing unknown, and a sentence that says so."""
     return np.where(trimap.foreground, np.float32(1), np.float32(0)), KNOWN
-
-
-def versions(*packages: str) -> dict[str, str]:
-    """Return the versions of the engine, of numpy, and of what else was computed with."""
-    import lsa_engine
-
-    return {"lsa_engine": lsa_engine.__version__, **{name: version(name) for name in (*packages, "numpy")}}

@@ -11,9 +11,9 @@ import numpy as np
 from lsa_engine.devices import peak_memory
 from lsa_engine.inference.memory import Way
 from lsa_engine.inference.outcome import Outcome
-from lsa_engine.inference.pairs import versions
 from lsa_engine.inference.refinement import Refinement
 from lsa_engine.inference.results import Report
+from lsa_engine.versions import versions
 
 _COSTS_BEFORE = ("cost_before", "boundary_cost_before", "fidelity_cost_before")
 _COSTS_AFTER = ("cost_after", "boundary_cost_after", "fidelity_cost_after")
