@@ -95,6 +95,16 @@ def replayable(settings: MatteSettings, result: MatteResult) -> dict[str, Any]:
     return refinement
 
 
+def repeatable(settings: MatteSettings, result: MatteResult) -> Mapping[str, Any] | None:
+    """Return the refinement that gives a result again: with as many passes as time allowed.
+
+    Where copies were averaged it is the one that was asked for, since each copy had passes of its own.
+    """
+    if settings.refinement is None or settings.tta:
+        return settings.refinement
+    return replayable(settings, result)
+
+
 def _encoding(settings: MatteSettings) -> tuple[Any, ...]:
     gates = (settings.refinement or {}).get("gates", "live")
     return settings.method, settings.weights, settings.device, settings.dtype, gates

@@ -55,13 +55,11 @@ _LOOKS = {
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A matte that was shown: of which plane of which layer, and the files of picture and trimap, if there are any."""
+    """A matte that was shown, and of which plane of which layer."""
 
     image: Image
     index: Index
     outcome: MatteOutcome
-    image_path: str | None
-    trimap_path: str | None
 
 
 class MatteLayers:
@@ -79,15 +77,15 @@ class MatteLayers:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._session = session_of(viewer)
-        self._last: tuple[weakref.ref[Image], dict[str, Any]] | None = None
+        self._last: tuple[weakref.ref[Image], Index, MatteOutcome] | None = None
 
     @property
     def last(self) -> Shown | None:
         """The matte that was shown last, as long as its picture is there."""
         if self._last is None:
             return None
-        image = self._last[0]()
-        return Shown(image, **self._last[1]) if image is not None and image in self._viewer.layers else None
+        image, index, outcome = self._last[0](), *self._last[1:]
+        return Shown(image, index, outcome) if image is not None and image in self._viewer.layers else None
 
     def layer(self, kind: str) -> Image | None:
         """Return the layer of a kind beside the matte shown last, if it is there."""
@@ -99,7 +97,7 @@ class MatteLayers:
         result = outcome.result
         paths = {"image_path": image.source.path, "trimap_path": trimap.source.path}
         facts = {"image": image.name, "trimap": trimap.name, "plane": list(index), **paths, **outcome.record()}
-        self._last = (weakref.ref(image), {"index": index, "outcome": outcome, **paths})
+        self._last = (weakref.ref(image), index, outcome)
         alpha = self._find(image, index, "alpha")
         if alpha is not None and alpha.data.shape[-2:] == result.alpha.shape:
             update_output(alpha, result.alpha, index, {"kind": "alpha", **facts})

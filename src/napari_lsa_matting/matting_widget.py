@@ -26,6 +26,7 @@ from napari_lsa_matting.layers import (
     plane_index,
 )
 from napari_lsa_matting.live import LiveMode, LiveScene
+from napari_lsa_matting.matte_code import matte_script, objects_script
 from napari_lsa_matting.matte_layers import MatteLayers
 from napari_lsa_matting.matte_request import NETWORK, MatteOutcome, MatteRequest
 from napari_lsa_matting.matte_view import MatteView
@@ -93,7 +94,7 @@ class MattingWidget(Panel):
         self._add_live_rows()
         self._read_labels()
         self.view = MatteView(self, self._layers)
-        self.code = CopyCode(self._layers)
+        self.code = CopyCode("the last matte")
         self.add(self.code)
         self.refresh()
         self.look_around()
@@ -110,7 +111,6 @@ class MattingWidget(Panel):
         pair = self._pair()
         self.controls.set_problem(pair.problem or self.options.problem)
         self.view.refresh()
-        self.code.refresh()
         self._check_live()
         problem = None if self.live.on else self._live_problem()
         self.live_box.enabled = problem is None
@@ -189,7 +189,7 @@ class MattingWidget(Panel):
             return
         show = show_stacked if stacked else show_separately
         show(self.viewer, image, index, labels, outcome)
-        self.code.take(outcome, image.source.path, None)
+        self.code.offer(partial(objects_script, outcome, image.source.path, labels.source.path))
         count = len(outcome.alphas)
         self.controls.outcome.say(f"Mattes of {count} object{'s' if count > 1 else ''}.", *outcome.problems)
 
@@ -203,9 +203,14 @@ class MattingWidget(Panel):
     def _show_outcome(self, image: Image, data: Any, trimap: Labels, index: Index, outcome: MatteOutcome) -> None:
         if self._is_stale(image, data):
             return
-        self._layers.show(image, index, trimap, outcome)
+        self._show_matte(image, index, trimap, outcome)
         report = outcome.result.report
         self.controls.outcome.say(summary(report), *report.notes)
+
+    def _show_matte(self, image: Image, index: Index, trimap: Labels, outcome: MatteOutcome) -> Image:
+        """Show a matte, offer its code, and return its layer."""
+        self.code.offer(partial(matte_script, outcome, image.source.path, trimap.source.path))
+        return self._layers.show(image, index, trimap, outcome)
 
     def _add_live_rows(self) -> None:
         self.live_box = CheckBox(
@@ -270,7 +275,7 @@ class MattingWidget(Panel):
         self._check_live()
         scene = self.live.scene
         if scene is not None:
-            self._live_alpha = self._layers.show(scene.image, scene.image_index, scene.trimap, outcome)
+            self._live_alpha = self._show_matte(scene.image, scene.image_index, scene.trimap, outcome)
 
     def _live_problem(self) -> str | None:
         """Return why live mode cannot be begun, or None; a trimap that is not finished yet is no reason."""

@@ -69,7 +69,6 @@ class ObjectsOutcome:
     band: Band
     settings: MatteSettings
     inputs: dict[str, str] = field(default_factory=dict)
-    strokes: tuple[()] = ()  # objects are not followed live
 
     def record(self) -> dict[str, Any]:
         """Return how the mattes were made, as plain values for a layer's metadata."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +15,14 @@ from numpy.typing import NDArray
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, Progress, ProgressCallback, Steps
 from napari_lsa_matting.layers import ImagePlane, full_data
+from napari_lsa_matting.live_state import PackedLabels, repeatable
 from napari_lsa_matting.matte_request import MatteRequest, MatteSettings
-from napari_lsa_matting.plane_writer import PlaneEdit, find_changes
-from napari_lsa_matting.stack_frames import Frames, KindsRequest, digest_of, kind_of, some_frames
+from napari_lsa_matting.stack_frames import Frames, KindsRequest, kind_of
 from napari_lsa_matting.stack_problems import no_trimap_in
 
 if TYPE_CHECKING:
-    from lsa_engine.trimap import Trimap
+    from lsa_engine.inference.results import Report
     from napari_lsa_matting.session import Session
-
-DISTANCE, FLOW = "distance", "flow"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,131 +58,31 @@ class StackImage:
         """Return a frame as it is."""
         return ImagePlane(self.data[self.frames.at(frame)], self.data_range, self.name)
 
-    def __len__(self) -> int:
-        return int(self.data.shape[self.frames.axis])
-
-    def __getitem__(self, frame: int) -> NDArray[np.float32]:
-        """Return a frame (H, W, 3) in [0, 1]."""
-        from lsa_engine.arrays import as_float_image
-
-        return as_float_image(self.frame(frame).colours(), data_range=self.data_range)
+    def colours(self, frame: int) -> NDArray[Any]:
+        """Return the pixels (H, W) or (H, W, 3) of a frame in memory."""
+        return self.frame(frame).colours()
 
 
 @dataclass(frozen=True, eq=False)
-class Proposal:
-    """A proposed trimap for a frame.
+class FrameMatte:
+    """How the matte of a frame was made, without its pixels.
 
     Attributes
     ----------
-    frame : int
-        The frame.
-    edit : PlaneEdit
-        What is to be written to its plane of the trimap layer, if that is still as it was.
-    digest : str
-        What the plane is known by once it is written.
+    labels : PackedLabels
+        The trimap as painted.
+    image_sha256 : str
+        The :func:`~napari_lsa_matting.layers.fingerprint` of the frame.
+    refinement : mapping or None
+        The arguments of :class:`lsa_engine.Refinement` that give the matte again, whatever the time it takes.
+    report : Report
+        What was done.
     """
 
-    frame: int
-    edit: PlaneEdit
-    digest: str
-
-
-@dataclass(frozen=True, eq=False)
-class Proposals:
-    """What a run proposes.
-
-    Attributes
-    ----------
-    made : tuple of Proposal
-        One for each frame that gets one; those that are to stay as they are have no changes.
-    keys : tuple of int
-        The key frames that they come from.
-    begun : tuple of int
-        Frames in the range that were left alone, because something was painted on them that is no trimap yet.
-    """
-
-    made: tuple[Proposal, ...]
-    keys: tuple[int, ...]
-    begun: tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class ProposeRequest:
-    """Propose trimaps for frames that have none.
-
-    Attributes
-    ----------
-    image : StackImage
-        The stack; looked at by "flow" only.
-    trimaps : KindsRequest
-        Its trimaps.
-    wanted : range
-        The frames that may get proposals.
-    method : {"distance", "flow"}
-        As in :func:`lsa_engine.propagation.propose_trimaps`; "distance" proposes only between key frames.
-    spacing : (float, float)
-        Height and width of a pixel.
-    margin : float
-        Pixels of known region given up with every frame that the flow crosses.
-    """
-
-    image: StackImage
-    trimaps: KindsRequest
-    wanted: range
-    method: str
-    spacing: tuple[float, float]
-    margin: float
-
-    def run(self, progress: ProgressCallback, cancel: CancelToken) -> Proposals:
-        """Return the proposals.
-
-        Raises
-        ------
-        LsaError
-            If there is no frame to propose for, and as :func:`lsa_engine.propagation.propose_trimaps`.
-        """
-        kinds = self.trimaps.run(progress, cancel)
-        keys = kinds.of("key")
-        free = [frame for frame in self.wanted if kinds.kinds[frame] in ("empty", "proposal")]
-        reached = [frame for frame in free if self.method == FLOW or (keys and keys[0] < frame < keys[-1])]
-        if not reached:
-            raise InputError(_nothing_to_propose(self.wanted, self.method, keys))
-        from lsa_engine.propagation import propose_trimaps
-        from lsa_engine.trimap import Trimap
-
-        # Taken now, so that what is painted from here on is seen when the proposals are written.
-        before = {frame: self.trimaps.plane(frame) for frame in reached}
-        trimaps = {frame: Trimap.from_labels(self.trimaps.plane(frame)) for frame in keys}
-        found = propose_trimaps(
-            self.image,  # type: ignore[arg-type]  # has what is used of a sequence
-            trimaps,
-            reached,
-            method=self.method,  # type: ignore[arg-type]
-            spacing=self.spacing,
-            margin=self.margin,
-            progress=progress,
-            cancel=cancel,
-        )
-        steps = Steps("comparing", len(found), progress, cancel)
-        made = []
-        for frame, trimap in found.items():
-            made.append(self._proposal(frame, before[frame], trimap))
-            steps.advance()
-        begun = [frame for frame in self.wanted if kinds.kinds[frame] in ("begun", "odd")]
-        return Proposals(tuple(made), tuple(keys), tuple(begun))
-
-    def _proposal(self, frame: int, before: NDArray[Any], trimap: Trimap) -> Proposal:
-        labels, index = trimap.to_labels(), self.trimaps.frames.at(frame)
-        return Proposal(frame, PlaneEdit(index, find_changes(before, labels), before), digest_of(labels))
-
-
-def _nothing_to_propose(wanted: range, method: str, keys: Sequence[int]) -> str:
-    where = some_frames(wanted)
-    if method == DISTANCE and len(keys) < 2:
-        return "Outlines are interpolated between two key frames: paint a second one, or propose by motion."
-    if method == DISTANCE:
-        return f"No frame without a painted trimap lies between two key frames in {where}: there is nothing to propose."
-    return f"Something is painted on every frame of {where}: there is nothing to propose."
+    labels: PackedLabels
+    image_sha256: str
+    refinement: Mapping[str, Any] | None
+    report: Report
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,8 +95,14 @@ class StackOutcome:
         float32, all planes of the image: the new mattes, those of before, 0 elsewhere.
     records : list of dict
         For each frame that was matted: its plane, how it was made, and its report, as plain values.
-    frames, left_out : tuple of int
-        Frames that were matted, and those of the range that have no usable trimap.
+    image : StackImage
+        The stack.
+    settings : MatteSettings
+        How its frames were matted.
+    mattes : dict of int to FrameMatte
+        Those of the frames that were matted.
+    left_out : tuple of int
+        Frames of the range that have no usable trimap.
     summary : str
         What was done where, in words.
     notes : tuple of str
@@ -207,7 +111,9 @@ class StackOutcome:
 
     alpha: NDArray[np.float32]
     records: list[dict[str, Any]]
-    frames: tuple[int, ...]
+    image: StackImage
+    settings: MatteSettings
+    mattes: dict[int, FrameMatte]
     left_out: tuple[int, ...]
     summary: str
     notes: tuple[str, ...]
@@ -256,19 +162,28 @@ class StackRequest:
         start = time.perf_counter()
         trimaps = self._usable_trimaps(progress, cancel)
         alpha = np.zeros(self.shape, np.float32) if self.earlier is None else self.earlier.copy()
-        records, reports = [], []
+        records: list[dict[str, Any]] = []
+        mattes: dict[int, FrameMatte] = {}
         for done, (frame, labels) in enumerate(trimaps.items()):
             watch = _FrameProgress(progress, frame, done, len(trimaps), start) if len(trimaps) > 1 else progress
             outcome = MatteRequest(self.session, self.image.frame(frame), labels, self.settings).run(watch, cancel)
             index = self.image.frames.at(frame)
             alpha[index] = outcome.result.alpha
-            reports.append(outcome.result.report)
+            mattes[frame] = FrameMatte(
+                labels=PackedLabels.of(labels),
+                image_sha256=outcome.inputs["image_sha256"],
+                refinement=repeatable(self.settings, outcome.result),
+                report=outcome.result.report,
+            )
             records.append({"plane": list(index), **outcome.record()})
+        reports = [matte.report for matte in mattes.values()]
         notes = Counter(note for report in reports for note in report.notes)
         return StackOutcome(
             alpha=alpha,
             records=records,
-            frames=tuple(trimaps),
+            image=self.image,
+            settings=self.settings,
+            mattes=mattes,
             left_out=tuple(frame for frame in self.wanted if frame not in trimaps),
             summary=f"{reports[0].weights or reports[0].method} on {reports[0].device} ({reports[0].dtype}), "
             f"{time.perf_counter() - start:.1f} s.",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, FloatSpinBox, SpinBox
+from magicgui.widgets import ComboBox, FloatSpinBox
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QPushButton
 
 from lsa_engine.errors import InputError
+from napari_lsa_matting.copy_code import CopyCode
+from napari_lsa_matting.frame_range import FrameRange
 from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.latest_job import LatestJob
 from napari_lsa_matting.layer_choice import LayerChoice
@@ -24,17 +25,18 @@ from napari_lsa_matting.layers import (
 )
 from napari_lsa_matting.matting_options import MattingOptions
 from napari_lsa_matting.notifications import notify_error
-from napari_lsa_matting.panel import JobControls, Message, Panel, add_row, show_row, side_by_side
+from napari_lsa_matting.panel import JobControls, Message, Panel, add_row, show_row
 from napari_lsa_matting.plane_writer import PlaneWriter
+from napari_lsa_matting.propose_requests import DISTANCE, FLOW, Proposals, ProposeRequest
 from napari_lsa_matting.requests import find_facilities
 from napari_lsa_matting.session import session_of
+from napari_lsa_matting.stack_code import proposals_script, stack_script
 from napari_lsa_matting.stack_frames import (
     FrameKinds,
     KindsRequest,
     Stack,
     axis_name,
     find_stack,
-    frame_axes,
     is_time,
     record_proposals,
     some_frames,
@@ -47,15 +49,7 @@ from napari_lsa_matting.stack_problems import (
     problem_of_proposing,
     problem_of_range,
 )
-from napari_lsa_matting.stack_requests import (
-    DISTANCE,
-    FLOW,
-    Proposals,
-    ProposeRequest,
-    StackImage,
-    StackOutcome,
-    StackRequest,
-)
+from napari_lsa_matting.stack_requests import StackImage, StackOutcome, StackRequest
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -77,8 +71,6 @@ class StackWidget(Panel):
         super().__init__(napari_viewer)
         self._writer: PlaneWriter | None = None
         self._kinds: tuple[KindsRequest, FrameKinds] | None = None
-        self._range_of: object = None
-        self._axes_of: object = None
         self._layers = StackLayers(napari_viewer)
         self._examiner = LatestJob("Looking at the trimaps of a stack", self)
         self._examiner.answered.connect(self._note_kinds)
@@ -95,6 +87,8 @@ class StackWidget(Panel):
         self.controls.run_requested.connect(self.run)
         self.add(self.controls)
         self.follow_job(self.controls)
+        self.code = CopyCode("the mattes of the last run")
+        self.add(self.code)
         self.refresh()
         self.look_around()
 
@@ -112,7 +106,7 @@ class StackWidget(Panel):
 
     def refresh(self) -> None:
         """Look at the trimaps in the background, and say what can be done with them."""
-        self._offer_axes()
+        self.range.offer_axes(self.image.layer)
         try:
             stack = self._stack()
         except InputError as error:
@@ -120,7 +114,8 @@ class StackWidget(Panel):
             self._examiner.drop()
             self._show(None, str(error))
             return
-        self._offer_range(stack)
+        if self.range.offer_frames(self.image.layer, stack.image.axis, stack.count):
+            self.method.value = FLOW if is_time(self.image.layer, stack.image.axis) else DISTANCE
         self._show(stack, None)
         if self._writer is None:
             self._examiner.ask(KindsRequest.of(self.trimap.layer, stack))
@@ -136,7 +131,7 @@ class StackWidget(Panel):
         request = ProposeRequest(
             image=StackImage.of(self.image.layer, stack.image),
             trimaps=KindsRequest.of(trimap, stack),
-            wanted=self._range,
+            wanted=self.range.wanted,
             method=self.method.value,
             spacing=pixel_spacing(trimap)[0],
             margin=float(self.margin.value),
@@ -144,7 +139,7 @@ class StackWidget(Panel):
         how: dict[str, Any] = {"method": request.method}
         if request.method == FLOW:
             how["margin"] = request.margin
-        deliver = partial(self._write, trimap, full_data(trimap), how)
+        deliver = partial(self._write, trimap, full_data(trimap), how, self.image.layer.source.path)
         self.proposing.start("Proposing trimaps", request.run, deliver)
         self.refresh()
 
@@ -161,7 +156,7 @@ class StackWidget(Panel):
             image=StackImage.of(image, stack.image),
             shape=spatial_shape(image),
             trimaps=KindsRequest.of(trimap, stack),
-            wanted=self._range,
+            wanted=self.range.wanted,
             settings=self.options.settings,
             earlier=self._layers.earlier(image),
         )
@@ -207,26 +202,14 @@ class StackWidget(Panel):
                 tooltip="Labels of the stack: 1 foreground, 2 background, 0 unknown. The Trimap widget makes one.",
             ),
         )
-        self.axis = ComboBox(
-            choices=[], tooltip="The axis along which the frames lie; on others, the slice that is seen counts."
-        )
-        add_row(what, "Frames along", self.axis)
-        self.first = SpinBox(value=0, min=0, max=0, tooltip="First frame to matte or propose for, as on the slider.")
-        self.last = SpinBox(value=0, min=0, max=0, tooltip="Last frame to matte or propose for.")
-        self.this_button = QPushButton("This slice")
-        self.this_button.setToolTip("Only the frame that is seen.")
-        self.this_button.clicked.connect(self._choose_this)
-        self.all_button = QPushButton("All")
-        self.all_button.setToolTip("All frames.")
-        self.all_button.clicked.connect(self._choose_all)
-        add_row(what, "From frame", self.first)
-        add_row(what, "To frame", self.last)
-        what.addRow(side_by_side(self.this_button, self.all_button))
+        self.range = FrameRange(what)
+        self.range.changed.connect(self.refresh_soon)
+        self.range.this_button.clicked.connect(self._choose_this)
+        self.axis, self.first, self.last = self.range.axis, self.range.first, self.range.last
+        self.this_button, self.all_button = self.range.this_button, self.range.all_button
         # Not in the form, which gives texts of several lines too little height.
         self.status = Message()
         self.add(self.status)
-        for control in (self.axis, self.first, self.last):
-            control.changed.connect(self.refresh_soon)
 
     def _add_proposals(self) -> None:
         self._proposals = form = self.add_group("Trimaps between key frames")
@@ -254,15 +237,13 @@ class StackWidget(Panel):
         self.proposing.run_requested.connect(self.propose)
         form.addRow(self.proposing)
         self.follow_job(self.proposing)
+        self.proposals_code = CopyCode("the trimaps proposed last")
+        form.addRow(self.proposals_code)
         self.method.changed.connect(self._show_margin)
         self._show_margin()
 
     def _show_margin(self, _: object = None) -> None:
         show_row(self._proposals, self.margin, self.method.value == FLOW)
-
-    @property
-    def _range(self) -> range:
-        return range(int(self.first.value), int(self.last.value) + 1)
 
     @property
     def _working(self) -> bool:
@@ -271,55 +252,28 @@ class StackWidget(Panel):
     def _stack(self) -> Stack:
         return find_stack(self.viewer, self.image.layer, self.trimap.layer, self.axis.value)
 
-    def _offer_axes(self) -> None:
-        """Offer the axes of the image; what the user has chosen for it stays."""
-        image = self.image.layer
-        offered = frame_axes(image)
-        if self._axes_of == (image, offered):
-            return
-        self._axes_of = (image, offered)
-        self.axis.choices = offered
-        if offered:
-            self.axis.value = offered[0][1]
-
-    def _offer_range(self, stack: Stack) -> None:
-        """Offer the frames that there are: all of them, for another stack than before."""
-        image, axis = self.image.layer, stack.image.axis
-        if self._range_of == (image, axis, stack.count):
-            return
-        self._range_of = (image, axis, stack.count)
-        self.method.value = FLOW if is_time(image, axis) else DISTANCE
-        for control in (self.first, self.last):
-            control.max = stack.count - 1
-        self._choose_all()
-
-    def _choose_all(self, _: bool = False) -> None:
-        self.first.value, self.last.value = 0, int(self.last.max)
-
     def _choose_this(self, _: bool = False) -> None:
         try:
             seen = self._stack().seen
         except InputError:  # changed since the last look
             seen = None
         if seen is not None:
-            self.first.value = self.last.value = seen
+            self.range.choose(seen)
         self.refresh()
 
     def _show(self, stack: Stack | None, problem: str | None) -> None:
         """Say what the frames are, and what stands against each of the runs."""
-        there = stack is not None
         image = self.image.layer
-        self.axis.enabled = bool(self.axis.choices)
-        for control in (self.first, self.last):
-            control.enabled = there
-        self.all_button.setEnabled(there)
-        self.this_button.setEnabled(stack is not None and stack.seen is not None)
+        self.range.enable(stack is not None, stack is not None and stack.seen is not None)
         kinds = None if stack is None else self._known_kinds(stack)
         self.status.say(*(() if stack is None else describe_frames(kinds, stack.seen)))
-        problem = problem or problem_of_range(self._range)
+        problem = problem or problem_of_range(self.range.wanted)
         proposing = matting = problem or (LOOKING if kinds is None else None)
         if proposing is None and kinds is not None:
-            proposing, matting = problem_of_proposing(kinds, self.trimap.layer), problem_of_matting(kinds, self._range)
+            proposing, matting = (
+                problem_of_proposing(kinds, self.trimap.layer),
+                problem_of_matting(kinds, self.range.wanted),
+            )
         if self._working:
             proposing = matting = _WAIT
         self.proposing.set_problem(proposing)
@@ -343,13 +297,14 @@ class StackWidget(Panel):
             return
         self._show(stack, None)
 
-    def _write(self, trimap: Labels, data: Any, how: dict[str, Any], proposals: Proposals) -> None:
+    def _write(self, trimap: Labels, data: Any, how: dict[str, Any], path: str | None, proposals: Proposals) -> None:
         if trimap not in self.viewer.layers or full_data(trimap) is not data:
             self.proposing.outcome.say("The trimap was removed or replaced meanwhile, so the proposals were dropped.")
             return
         changed = [proposal.edit for proposal in proposals.made if proposal.edit.changes.values.size]
         made = {proposal.edit.index: proposal.digest for proposal in proposals.made}
         record_proposals(trimap, made, **how, keys=list(proposals.keys))
+        self.proposals_code.offer(partial(proposals_script, proposals, path))
         self._writer = PlaneWriter(trimap, changed, self)
         self._writer.finished.connect(partial(self._end_writing, self._writer, proposals))
         self._writer.start()
@@ -372,8 +327,9 @@ class StackWidget(Panel):
             self.controls.outcome.say("The image was removed or replaced meanwhile, so its mattes were dropped.")
             return
         self._layers.show(image, outcome, facts)
+        self.code.offer(partial(stack_script, outcome, image.source.path))
         self.controls.outcome.say(
-            f"Matted {some_frames(outcome.frames)}: {outcome.summary}",
+            f"Matted {some_frames(outcome.mattes)}: {outcome.summary}",
             f"Left out, without a usable trimap: {some_frames(outcome.left_out)}." if outcome.left_out else None,
             *outcome.notes,
         )

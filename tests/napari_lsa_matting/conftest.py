@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from inspect import unwrap
 from pathlib import Path
@@ -13,9 +14,13 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 import lsa_engine as lsa
+from lsa_engine.progress import CancelToken
 from lsa_engine.trimap import Trimap
+from napari_lsa_matting.code_snippet import FindSources, SaveArrays, Script
+from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 
@@ -128,6 +133,58 @@ def open_widget(qtbot: Any, random_weights: str) -> Callable[[Any], MattingWidge
         return widget
 
     return open_in
+
+
+@pytest.fixture
+def saved_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a user saves the arrays that code loads."""
+    path = tmp_path / "run.npz"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    return path
+
+
+@pytest.fixture
+def copied(qtbot: Any) -> Callable[[CopyCode], str]:
+    """Presses Copy as code, and returns what is on the clipboard then."""
+
+    def copy(code: CopyCode) -> str:
+        QApplication.clipboard().setText("")
+        assert code.button.isEnabled()
+        code.button.click()
+        qtbot.waitUntil(lambda: not code.busy, timeout=PATIENCE_MS)
+        return str(QApplication.clipboard().text())
+
+    return copy
+
+
+@pytest.fixture
+def execute() -> Callable[[str], dict[str, Any]]:
+    """Executes code in a thread of its own, and returns its names.
+
+    In a thread, torch has as many threads as in a widget's worker; with another number, sums differ in their last
+    digit, and many steps with random weights make much of that.
+    """
+
+    def execute(code: str) -> dict[str, Any]:
+        assert "napari" not in code
+        names: dict[str, Any] = {}
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(exec, code, names).result()
+        return names
+
+    return execute
+
+
+@pytest.fixture
+def repeat(tmp_path: Path, execute: Callable[[str], dict[str, Any]]) -> Callable[[Script], tuple[str, dict[str, Any]]]:
+    """Writes a script with what it loads, executes it, and returns the code and its names."""
+
+    def repeat(script: Script) -> tuple[str, dict[str, Any]]:
+        found = FindSources(script).run(lambda _: None, CancelToken())
+        code = SaveArrays(script, found, tmp_path / "repeat.npz").run(lambda _: None, CancelToken())
+        return code, execute(code)
+
+    return repeat
 
 
 @dataclass

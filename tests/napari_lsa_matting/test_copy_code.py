@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QFileDialog
 
 import lsa_engine as lsa
 from lsa_engine.image_io import write_rgba
@@ -19,40 +18,12 @@ from napari_lsa_matting.trimap_layer import trimap_settings
 _PATIENCE = 60000
 
 
-@pytest.fixture
-def saved_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a user saves the arrays."""
-    path = tmp_path / "run.npz"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
-    return path
-
-
 def run(qtbot: Any, widget: MattingWidget, **settings: Any) -> None:
     for name, value in settings.items():
         getattr(widget.options, name).value = value
     qtbot.wait(200)
     widget.controls.run_button.click()
     qtbot.waitUntil(lambda: not widget.controls.busy, timeout=_PATIENCE)
-
-
-def copied(qtbot: Any, widget: MattingWidget) -> str:
-    QApplication.clipboard().setText("")
-    widget.code.button.click()
-    qtbot.waitUntil(lambda: not widget.code.busy, timeout=_PATIENCE)
-    return str(QApplication.clipboard().text())
-
-
-def alpha_of(code: str) -> np.ndarray:
-    """Execute code in a thread of its own, with as many threads for torch as the widget's had.
-
-    Sums in another order differ in their last digit, and many steps with random weights make much of that.
-    """
-    assert "napari" not in code
-    names: dict[str, Any] = {}
-    thread = threading.Thread(target=exec, args=(code, names))
-    thread.start()
-    thread.join()
-    return names["alpha"]
 
 
 _RUNS: dict[str, dict[str, Any]] = {
@@ -67,18 +38,18 @@ _RUNS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("case", _RUNS)
 def test_the_code_gives_the_same_alpha(
-    scene_viewer: Any, open_widget: Any, qtbot: Any, saved_to: Path, case: str
+    scene_viewer: Any, open_widget: Any, qtbot: Any, saved_to: Path, copied: Any, execute: Any, case: str
 ) -> None:
     widget = open_widget(scene_viewer)
     assert not widget.code.button.isEnabled()
     run(qtbot, widget, **_RUNS[case])
-    code = copied(qtbot, widget)
+    code = copied(widget.code)
     assert widget.code.status.text() == f"Copied; what it loads is in {saved_to}."
-    np.testing.assert_allclose(alpha_of(code), scene_viewer.layers["alpha"].data, atol=1e-4)
+    np.testing.assert_allclose(execute(code)["alpha"], scene_viewer.layers["alpha"].data, atol=1e-4)
 
 
 def test_layers_that_came_from_files_are_read_from_there(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, scene: Any, tmp_path: Path
+    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, scene: Any, tmp_path: Path, copied: Any, execute: Any
 ) -> None:
     from PIL import Image
 
@@ -90,19 +61,26 @@ def test_layers_that_came_from_files_are_read_from_there(
     viewer.open(trimap, plugin="napari-lsa-matting")
     widget = open_widget(viewer)
     run(qtbot, widget)
-    code = copied(qtbot, widget)
+    code = copied(widget.code)
     assert widget.code.status.text() == "Copied."
     assert repr(str(image)) in code
     assert repr(str(trimap)) in code
     assert "np.load" not in code
     alpha = viewer.layers["alpha"]
-    np.testing.assert_allclose(alpha_of(code), alpha.data, atol=1e-4)
+    np.testing.assert_allclose(execute(code)["alpha"], alpha.data, atol=1e-4)
     record = alpha.metadata[METADATA_KEY]
     assert (record["image_path"], record["trimap_path"]) == (str(image), str(trimap))
 
 
 def test_a_file_that_is_no_longer_what_was_matted_is_not_read(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, scene: Any, tmp_path: Path, saved_to: Path
+    make_napari_viewer_proxy: Any,
+    open_widget: Any,
+    qtbot: Any,
+    scene: Any,
+    tmp_path: Path,
+    saved_to: Path,
+    copied: Any,
+    execute: Any,
 ) -> None:
     path = tmp_path / "cutout.png"
     write_rgba(path, lsa.cutout(scene.image, scene.alpha))
@@ -111,19 +89,19 @@ def test_a_file_that_is_no_longer_what_was_matted_is_not_read(
     viewer.add_labels(lsa.Trimap(scene.trimap).to_labels(), **trimap_settings())
     widget = open_widget(viewer)
     run(qtbot, widget)
-    code = copied(qtbot, widget)
+    code = copied(widget.code)
     assert f"read_image({str(path)!r})[..., :3]" in code  # its transparency was not looked at
-    np.testing.assert_allclose(alpha_of(code), viewer.layers["alpha"].data, atol=1e-4)
+    np.testing.assert_allclose(execute(code)["alpha"], viewer.layers["alpha"].data, atol=1e-4)
     assert np.load(saved_to).files == ["labels"]
     write_rgba(path, lsa.cutout(1 - scene.image, scene.alpha))
-    code = copied(qtbot, widget)
+    code = copied(widget.code)
     assert str(path) not in code
     assert sorted(np.load(saved_to).files) == ["image", "labels"]
-    np.testing.assert_allclose(alpha_of(code), viewer.layers["alpha"].data, atol=1e-4)
+    np.testing.assert_allclose(execute(code)["alpha"], viewer.layers["alpha"].data, atol=1e-4)
 
 
 def test_a_gray_plane_keeps_its_range(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, scene: Any, saved_to: Path
+    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, scene: Any, saved_to: Path, copied: Any, execute: Any
 ) -> None:
     viewer = make_napari_viewer_proxy()
     gray = (scene.image.mean(axis=2) * 3000 + 500).astype(np.uint16)
@@ -132,13 +110,13 @@ def test_a_gray_plane_keeps_its_range(
     viewer.dims.set_point(0, 1)
     widget = open_widget(viewer)
     run(qtbot, widget)
-    code = copied(qtbot, widget)
+    code = copied(widget.code)
     assert "data_range=(500.0, 3500.0)" in code
-    np.testing.assert_allclose(alpha_of(code), viewer.layers["alpha"].data[0], atol=1e-4)
+    np.testing.assert_allclose(execute(code)["alpha"], viewer.layers["alpha"].data[0], atol=1e-4)
 
 
 def test_live_strokes_are_repeated_one_after_the_other(
-    scene_viewer: Any, open_widget: Any, qtbot: Any, saved_to: Path
+    scene_viewer: Any, open_widget: Any, qtbot: Any, saved_to: Path, copied: Any, execute: Any
 ) -> None:
     widget = open_widget(scene_viewer)
     widget.live_box.value = True
@@ -147,17 +125,30 @@ def test_live_strokes_are_repeated_one_after_the_other(
         qtbot.waitUntil(lambda: not widget.live.busy, timeout=_PATIENCE)
         trimap.data_setitem((np.full(12, row), np.arange(26, 38)), label)
     qtbot.waitUntil(lambda: not widget.live.busy, timeout=_PATIENCE)
-    code = copied(qtbot, widget)
+    code = copied(widget.code)
     assert "matter.correct(edited, refinement)" in code
     assert sorted(np.load(saved_to).files) == ["image", "labels_0", "labels_1", "labels_2", "labels_3"]
-    np.testing.assert_allclose(alpha_of(code), scene_viewer.layers["alpha"].data, atol=1e-5)
+    np.testing.assert_allclose(execute(code)["alpha"], scene_viewer.layers["alpha"].data, atol=1e-4)
+
+
+def test_a_picture_that_was_drawn_on_since_is_not_copied(
+    scene_viewer: Any, open_widget: Any, qtbot: Any, saved_to: Path, copied: Any
+) -> None:
+    widget = open_widget(scene_viewer)
+    run(qtbot, widget)
+    scene_viewer.layers["photo"].data[3, 4] = 7
+    assert copied(widget.code) == ""
+    assert widget.code.status.text() == (
+        "The pixels of 'photo' were changed since the run, so it cannot be copied as code: run once more."
+    )
+    assert not saved_to.exists()
 
 
 def test_without_a_place_for_the_arrays_nothing_is_copied(
-    scene_viewer: Any, open_widget: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+    scene_viewer: Any, open_widget: Any, qtbot: Any, copied: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widget = open_widget(scene_viewer)
     run(qtbot, widget)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
-    assert copied(qtbot, widget) == ""
+    assert copied(widget.code) == ""
     assert widget.code.status.text().startswith("Not copied")

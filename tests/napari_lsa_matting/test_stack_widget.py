@@ -225,6 +225,28 @@ def test_the_frames_of_the_range_are_matted_into_one_layer_over_the_stack(
     assert [frame["plane"] for frame in alpha.metadata[METADATA_KEY]["frames"]] == [[2]]
 
 
+def test_proposals_and_mattes_can_be_copied_as_code(
+    stack_viewer: Any, open_widget: Any, qtbot: Any, saved_to: Any, copied: Any, execute: Any
+) -> None:
+    widget = open_widget(stack_viewer)
+    assert not widget.code.button.isEnabled() and not widget.proposals_code.button.isEnabled()
+    press(qtbot, widget, widget.proposing)
+    trimaps = execute(copied(widget.proposals_code))["trimaps"]
+    proposed = stack_viewer.layers["trimap"].data.copy()
+    for frame in (1, 2, 3):
+        np.testing.assert_array_equal(trimaps[frame].to_labels(), proposed[frame])
+    widget.first.value, widget.last.value = 2, 4
+    settle(qtbot, widget)
+    press(qtbot, widget, widget.controls)
+    stack_viewer.layers["trimap"].data[3] = 0  # corrected since
+    names = execute(copied(widget.code))
+    assert names["frames"] == [2, 3, 4]
+    np.testing.assert_allclose(names["alphas"], stack_viewer.layers["alpha of stack"].data[2:5], atol=1e-4)
+    stack_viewer.layers["stack"].data[4, 0, 0] += 1
+    assert copied(widget.code) == ""
+    assert widget.code.status.text().startswith("The pixels of frame 4 of 'stack' were changed since the run")
+
+
 @pytest.mark.parametrize("kind", ["dask", "zarr", "rgb", "multiscale"])
 def test_lazy_coloured_and_multiscale_stacks_are_matted_frame_by_frame(
     make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, random_weights: str, kind: str

@@ -1,0 +1,94 @@
+"""The part of the Stack widget that says which planes are frames, and which of them are worked on."""
+
+from __future__ import annotations
+
+from magicgui.widgets import ComboBox, SpinBox
+from napari.layers import Image
+from psygnal import Signal
+from qtpy.QtWidgets import QFormLayout, QPushButton
+
+from napari_lsa_matting.panel import add_row, side_by_side
+from napari_lsa_matting.stack_frames import frame_axes
+
+
+class FrameRange:
+    """Rows of a form: the axis of the frames, the first and the last one, and buttons for one or all.
+
+    Parameters
+    ----------
+    form : QFormLayout
+        Gets the rows.
+
+    Attributes
+    ----------
+    axis : ComboBox
+        The axis of the image along which the frames lie.
+    first, last : SpinBox
+        The range, both included.
+    this_button, all_button : QPushButton
+        Choose the frame that is seen, which is up to the widget, and all.
+    """
+
+    changed = Signal()
+    """Another axis or range was chosen."""
+
+    def __init__(self, form: QFormLayout) -> None:
+        self._axes_of: object = None
+        self._range_of: object = None
+        self.axis = ComboBox(
+            choices=[], tooltip="The axis along which the frames lie; on others, the slice that is seen counts."
+        )
+        self.first = SpinBox(value=0, min=0, max=0, tooltip="First frame to matte or propose for, as on the slider.")
+        self.last = SpinBox(value=0, min=0, max=0, tooltip="Last frame to matte or propose for.")
+        self.this_button = QPushButton("This slice")
+        self.this_button.setToolTip("Only the frame that is seen.")
+        self.all_button = QPushButton("All")
+        self.all_button.setToolTip("All frames.")
+        self.all_button.clicked.connect(self._choose_all)
+        for label, control in (("Frames along", self.axis), ("From frame", self.first), ("To frame", self.last)):
+            add_row(form, label, control)
+            control.changed.connect(self._note_change)
+        form.addRow(side_by_side(self.this_button, self.all_button))
+
+    @property
+    def wanted(self) -> range:
+        """The frames to work on."""
+        return range(int(self.first.value), int(self.last.value) + 1)
+
+    def offer_axes(self, image: Image | None) -> None:
+        """Offer the axes of the image; what the user has chosen for it stays."""
+        offered = frame_axes(image)
+        if self._axes_of == (image, offered):
+            return
+        self._axes_of = (image, offered)
+        self.axis.choices = offered
+        if offered:
+            self.axis.value = offered[0][1]
+
+    def offer_frames(self, image: Image, axis: int, count: int) -> bool:
+        """Offer so many frames, all of them for another stack than before; return whether it is another one."""
+        if self._range_of == (image, axis, count):
+            return False
+        self._range_of = (image, axis, count)
+        for control in (self.first, self.last):
+            control.max = count - 1
+        self._choose_all()
+        return True
+
+    def choose(self, frame: int) -> None:
+        """Choose one frame."""
+        self.first.value = self.last.value = frame
+
+    def enable(self, frames: bool, seen: bool) -> None:
+        """Enable what can be chosen: whether there are frames, and whether one of them is seen."""
+        self.axis.enabled = bool(self.axis.choices)
+        for control in (self.first, self.last):
+            control.enabled = frames
+        self.all_button.setEnabled(frames)
+        self.this_button.setEnabled(seen)
+
+    def _choose_all(self, _: bool = False) -> None:
+        self.first.value, self.last.value = 0, int(self.last.max)
+
+    def _note_change(self, _: object = None) -> None:
+        self.changed.emit()
