@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ from qtpy.QtGui import QImage, QPalette, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QSizePolicy
 
 from napari_lsa_matting.checks import Pair, match_planes, missing
+from napari_lsa_matting.code_snippet import Script
+from napari_lsa_matting.copy_code import CopyCode
+from napari_lsa_matting.foreground_code import estimate_script, refine_script
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
     Index,
@@ -112,6 +116,8 @@ class ForegroundWidget(Panel):
         self.figure_button.clicked.connect(self._choose_figure)
         self.figure_button.hide()
         self.add(self.figure_button)
+        self.code = CopyCode("the last colours")
+        self.add(self.code)
         self._outcome: ForegroundOutcome | None = None
         self._change_task()
         self.refresh()
@@ -135,14 +141,25 @@ class ForegroundWidget(Panel):
         image, alpha = self.image.layer, self.alpha.layer
         planes = image_plane(image, pair.first), image_plane(alpha, pair.second)
         method, ink = str(self.method.value), self.palette().color(QPalette.ColorRole.WindowText).name()
-        facts = {"image": image.name, "alpha": alpha.name, "plane": list(pair.first), "method": method}
+        paths = image.source.path, alpha.source.path
+        facts = {
+            "image": image.name,
+            "alpha": alpha.name,
+            "plane": list(pair.first),
+            "image_path": paths[0],
+            "alpha_path": paths[1],
+            "data_range": planes[0].data_range and list(planes[0].data_range),
+            "method": method,
+        }
         request: ForegroundRequest | RefineForegroundRequest
         if self._refines:
             facts["kappa"] = float(self.kappa.value)
             request = RefineForegroundRequest(*planes, method, float(self.kappa.value), ink)
+            script = partial(refine_script, request, *paths)
         else:
             request = ForegroundRequest(*planes, method, self._wanted(), ink)
-        deliver = partial(self._show, image, full_data(image), alpha, pair.first, facts)
+            script = partial(estimate_script, request, *paths)
+        deliver = partial(self._show, image, full_data(image), alpha, pair.first, facts, script)
         self.controls.start(f"Foreground of {image.name}", request.run, deliver)
 
     @property
@@ -192,6 +209,7 @@ class ForegroundWidget(Panel):
         alpha: Image,
         index: Index,
         facts: dict[str, Any],
+        script: Callable[[ForegroundOutcome], Script],
         outcome: ForegroundOutcome,
     ) -> None:
         if image not in self.viewer.layers or full_data(image) is not data:
@@ -201,7 +219,7 @@ class ForegroundWidget(Panel):
         added = []
         # From below to above: the cut-out shall lie on top.
         for kind, pixels in reversed(outcome.colours.items()):
-            made = {"kind": kind, **facts}
+            made = {"kind": kind, **facts, **outcome.inputs, "versions": outcome.versions}
             layer = session.output(image, (kind, index))
             if isinstance(layer, Image) and layer in self.viewer.layers and layer.data.shape[-3:] == pixels.shape:
                 update_output(layer, pixels, index, made)
@@ -222,6 +240,7 @@ class ForegroundWidget(Panel):
         made_now = f"Made: {', '.join(outcome.colours)}."
         self.controls.outcome.say(made_now, outcome.summary, self._reveal(added, alpha, image))
         self._outcome = outcome
+        self.code.offer(partial(script, outcome))
         self.profile.show_picture(outcome.profile)
         self.figure_button.setVisible(outcome.profile is not None)
 

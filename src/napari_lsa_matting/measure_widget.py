@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from napari.layers import Image, Labels, Layer
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from lsa_engine.errors import InputError
+from napari_lsa_matting.code_snippet import Script
+from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
     full_data,
@@ -20,6 +23,7 @@ from napari_lsa_matting.layers import (
     is_trimap,
     made_as,
 )
+from napari_lsa_matting.measure_code import measure_script
 from napari_lsa_matting.measurement import (
     CsvRequest,
     MeasureOutcome,
@@ -117,6 +121,8 @@ class MeasureWidget(Panel):
         self.save_button.clicked.connect(self._choose_file)
         self.save_button.hide()
         self.add(self.save_button)
+        self.code = CopyCode("the last table")
+        self.add(self.code)
         self.refresh()
 
     def refresh(self) -> None:
@@ -157,10 +163,12 @@ class MeasureWidget(Panel):
             spacing=region.spacing,
             unit=region.unit,
         )
+        chosen = {"alpha": alpha, "image": image, "labels": labels}
+        names = {what: None if layer is None else layer.name for what, layer in chosen.items()}
+        paths = {what: None if layer is None else layer.source.path for what, layer in chosen.items()}
         facts = {
-            "alpha": alpha.name,
-            "image": None if image is None else image.name,
-            "labels": None if labels is None else labels.name,
+            **names,
+            **{f"{what}_path": path for what, path in paths.items()},
             "channels": [] if pixels is None else list(pixels.names),
             "axes": region.axes,
             "plane": list(region.index),
@@ -169,7 +177,8 @@ class MeasureWidget(Panel):
         }
         self.save_button.setEnabled(False)
         sources = [(layer, full_data(layer)) for layer in (alpha, labels) if layer is not None]
-        deliver = partial(self._show, sources, region, facts)
+        script = partial(measure_script, request, names, paths)
+        deliver = partial(self._show, sources, region, facts, script)
         self.controls.start(f"Measuring {alpha.name}", request.run, deliver)
 
     def save_csv(self, path: Path) -> None:
@@ -210,12 +219,19 @@ class MeasureWidget(Panel):
         return region
 
     def _show(
-        self, sources: list[tuple[Layer, Any]], region: Region, facts: dict[str, Any], outcome: MeasureOutcome
+        self,
+        sources: list[tuple[Layer, Any]],
+        region: Region,
+        facts: dict[str, Any],
+        script: Callable[[MeasureOutcome], Script],
+        outcome: MeasureOutcome,
     ) -> None:
         if any(layer not in self.viewer.layers or full_data(layer) is not data for layer, data in sources):
             self.controls.outcome.say("A layer was removed or replaced meanwhile, so its measurements were dropped.")
             return
+        facts = {**facts, **outcome.inputs, "versions": outcome.versions}
         self._measurements = outcome.measurements
+        self.code.offer(partial(script, outcome))
         self.table.show_columns(outcome.columns)
         self.table.show()
         self.save_button.show()

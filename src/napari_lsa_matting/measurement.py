@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+from lsa_engine.versions import versions
 from napari_lsa_matting.checks import match_planes
-from napari_lsa_matting.layers import Index, full_data, plane_index, spatial_shape, unit_name, volume_index
+from napari_lsa_matting.layers import Index, fingerprint, full_data, plane_index, spatial_shape, unit_name, volume_index
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -155,6 +156,11 @@ class Pixels:
     data: Any
     index: tuple[int | slice, ...] = ()
 
+    @property
+    def drops_alpha(self) -> bool:
+        """Whether the colours are read without the alpha channel that is there."""
+        return False
+
     def read(self) -> NDArray[Any]:
         """Return the part in memory."""
         return np.asarray(self.data[self.index] if self.index else self.data)
@@ -174,6 +180,11 @@ class ImagePixels(Pixels):
 
     names: tuple[str, ...] = ("intensity",)
     layout: str = "plain"
+
+    @property
+    def drops_alpha(self) -> bool:
+        """Whether the colours are read without the alpha channel that is there."""
+        return self.layout == "last" and int(self.data.shape[-1]) == 4
 
     def read(self) -> NDArray[Any]:
         """Return the pixels, with channels last if there are any."""
@@ -213,11 +224,17 @@ class MeasureOutcome:
         The same as a table, as of :func:`lsa_engine.measure.to_columns`.
     outside : float or None
         Share of the opacity that lies outside of all labels; None without labels.
+    inputs : dict of str to str
+        SHA-256 of what was measured, as "alpha_sha256", "image_sha256" and "labels_sha256".
+    versions : dict of str to str
+        What it was made with.
     """
 
     measurements: list[Measurement]
     columns: dict[str, list[int | float | str]]
     outside: float | None
+    inputs: dict[str, str]
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,13 +269,16 @@ class MeasureRequest:
         LsaError
             As :func:`lsa_engine.measure_matte`.
         """
-        steps = Steps("reading", 1, progress, cancel)
+        steps = Steps("reading", 2, progress, cancel)
         from lsa_engine.measure import measure_matte, to_columns
 
         alpha = self.alpha.read()
         image = None if self.image is None else self.image.read()
         # A copy, which further painting does not change; made here, because large ones take long.
         labels = None if self.labels is None else np.array(self.labels.read())
+        steps.advance()
+        given = {"alpha": alpha, "image": image, "labels": labels}
+        inputs = {f"{name}_sha256": fingerprint(array) for name, array in given.items() if array is not None}
         steps.advance()
         measurements = measure_matte(
             alpha,
@@ -271,7 +291,8 @@ class MeasureRequest:
             cancel=cancel,
         )
         outside = None if labels is None else _share_outside(alpha, labels)
-        return MeasureOutcome(measurements, to_columns(measurements), outside)
+        made_with = versions("scikit-image", "scipy")
+        return MeasureOutcome(measurements, to_columns(measurements), outside, inputs, made_with)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+from lsa_engine.versions import versions
+from napari_lsa_matting.layers import fingerprint
 
 if TYPE_CHECKING:
     from napari_lsa_matting.layers import ImagePlane
@@ -30,6 +32,10 @@ class ForegroundOutcome:
         Picture of the mean gradient against alpha, before and after; None where matplotlib is missing.
     before, after, alpha : array
         What the profile, and a figure, are drawn from.
+    inputs : dict of str to str
+        SHA-256 of what was given, as "image_sha256" and "alpha_sha256".
+    versions : dict of str to str
+        What it was made with.
     """
 
     colours: dict[str, NDArray[np.float32]]
@@ -38,6 +44,8 @@ class ForegroundOutcome:
     before: NDArray[np.float32]
     after: NDArray[np.float32]
     alpha: NDArray[np.float32]
+    inputs: dict[str, str]
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +83,7 @@ class ForegroundRequest:
         from lsa_engine.compositing import cutout
         from lsa_engine.foreground import estimate_foreground
 
-        image, alpha = _unit_planes(self.image, self.alpha)
+        image, alpha, inputs = _unit_planes(self.image, self.alpha)
         foreground, background = estimate_foreground(
             image,
             alpha,
@@ -89,7 +97,8 @@ class ForegroundRequest:
         colours = {kind: results[kind] for kind in self.wanted}
         names = ("photograph", "foreground")
         profile = _profile(image, foreground, alpha, names, self.ink, progress, cancel)
-        return ForegroundOutcome(colours, "", profile, image, foreground, alpha)
+        made_with = versions("numba") if self.method == "lsa" else versions("numba", "pymatting")
+        return ForegroundOutcome(colours, "", profile, image, foreground, alpha, inputs, made_with)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +107,7 @@ class RefineForegroundRequest:
 
     Attributes
     ----------
-    foreground, alpha : ImagePlane
+    image, alpha : ImagePlane
         Straight colours and their opacity.
     method : {"multigrid", "paper"}
         As in :func:`lsa_engine.refine_foreground`.
@@ -108,7 +117,7 @@ class RefineForegroundRequest:
         Colour of the profile's text.
     """
 
-    foreground: ImagePlane
+    image: ImagePlane
     alpha: ImagePlane
     method: str
     kappa: float
@@ -124,7 +133,7 @@ class RefineForegroundRequest:
         """
         from lsa_engine.foreground import ForegroundReport, energy, refine_foreground
 
-        given, alpha = _unit_planes(self.foreground, self.alpha)
+        given, alpha, inputs = _unit_planes(self.image, self.alpha)
         reports: list[ForegroundReport] = []
         refined = refine_foreground(
             given,
@@ -144,7 +153,8 @@ class RefineForegroundRequest:
         names = ("as given", "refined")
         profile = _profile(given, refined, alpha, names, self.ink, progress, cancel)
         summary = " ".join([*words, *report.notes])
-        return ForegroundOutcome({"refined foreground": refined}, summary, profile, given, refined, alpha)
+        colours = {"refined foreground": refined}
+        return ForegroundOutcome(colours, summary, profile, given, refined, alpha, inputs, versions("numba"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,10 +192,15 @@ class FigureRequest:
         return self.path
 
 
-def _unit_planes(image: ImagePlane, alpha: ImagePlane) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _unit_planes(
+    image: ImagePlane, alpha: ImagePlane
+) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, str]]:
+    """Return colours and opacity in [0, 1], and the SHA-256 of what they were given as."""
     from lsa_engine.arrays import as_alpha, as_float_image
 
-    return as_float_image(image.colours(), data_range=image.data_range), as_alpha(np.asarray(alpha.pixels))
+    colours, opacity = image.colours(), alpha.colours()
+    inputs = {"image_sha256": fingerprint(colours), "alpha_sha256": fingerprint(opacity)}
+    return as_float_image(colours, data_range=image.data_range), as_alpha(opacity), inputs
 
 
 def _profile(
