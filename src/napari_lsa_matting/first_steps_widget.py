@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox
@@ -12,6 +11,7 @@ from qtpy.QtWidgets import QPushButton
 
 from lsa_engine.samples import SAMPLES
 from napari_lsa_matting.debug_report import DebugReportRequest
+from napari_lsa_matting.first_step import FirstStep
 from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.notifications import last_error, notify_error, remember_errors
 from napari_lsa_matting.panel import Message, Panel, add_row
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 _STEPS = (
     (
-        "Trimap",
-        "Trimap",
         "2. Trimap",
-        "Say what is surely object (1) and surely not (2); erase (0) what is in between.",
+        "Trimap",
+        "The sample has one. For an image of your own: say what is surely object (1) and surely not (2); erase (0) "
+        "what is in between.",
+        "",
     ),
-    ("Matting", "Matting", "3. Matte", "Press Run. Paint on the trimap where the matte is wrong, and run again."),
-    ("Foreground", "Foreground", "4. Cut-out", "Press Run: the object's own colours, without a fringe of the ground."),
-    ("Measure", "Measure", "5. Table", "Press Run: areas, shape and intensities, weighted by opacity."),
+    ("3. Matte", "Matting", "Then paint on the trimap where the matte is wrong, and run again.", "Run"),
+    ("4. Cut-out", "Foreground", "The object's own colours, without a fringe of the ground.", "Run"),
+    ("5. Table", "Measure", "Areas, shape and intensities, weighted by opacity.", "Run"),
 )
 _SAVE = "Save layers with File ▸ Save Selected Layers, and the table with its own button."
 
@@ -58,16 +59,10 @@ class FirstStepsWidget(Panel):
         )
         self.sample_button.clicked.connect(self._open_sample)
         first.addRow(self.sample_button)
-        self.step_buttons: dict[str, QPushButton] = {}
-        for name, widget, title, hint in _STEPS:
-            group = self.add_group(title)
-            text = Message()
-            text.say(hint)
-            group.addRow(text)
-            button = self.step_buttons[name] = QPushButton(f"Open {widget}")
-            button.setToolTip(f"Open the {widget} widget (Plugins ▸ LSA Matting).")
-            button.clicked.connect(partial(self._open_widget, widget))
-            group.addRow(button)
+        self.steps: dict[str, FirstStep] = {}
+        for title, name, hint, run in _STEPS:
+            step = self.steps[name] = FirstStep(napari_viewer, name, hint, run)
+            self.add_group(title).addRow(step)
         saving = Message()
         saving.say(_SAVE)
         self.add(saving)
@@ -83,9 +78,6 @@ class FirstStepsWidget(Panel):
 
     def _open_sample(self, _: bool = False) -> None:
         self.viewer.open_sample(PLUGIN, self.sample.value)
-
-    def _open_widget(self, name: str, _: bool = False) -> None:
-        self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
 
     def _copy_report(self, _: bool = False) -> None:
         self.report_button.setEnabled(False)

@@ -101,10 +101,17 @@ class MattingWidget(Panel):
 
     def look_around(self) -> None:
         """Look for weights and devices, in the background."""
+        self._looking = True
         job = Job("Looking for weights and devices", find_facilities, self)
         job.succeeded.connect(self.options.show_facilities)
         job.failed.connect(notify_error)
+        job.ended.connect(self._note_looked)
         job.start()
+
+    @property
+    def settling(self) -> bool:
+        """Whether it cannot be told yet what can be done: weights and devices are looked for."""
+        return self._looking or super().settling
 
     def refresh(self) -> None:
         """Say what stands against a run, or what is to be known of it."""
@@ -148,6 +155,10 @@ class MattingWidget(Panel):
         self.live.stop()
         self.viewer.layers.events.removed.disconnect(self._note_removed)
         super().close_down()
+
+    def _note_looked(self) -> None:
+        self._looking = False
+        self.refresh_soon()
 
     def _pair(self) -> Pair:
         image, trimap = self.image.layer, self.trimap.layer

@@ -92,6 +92,11 @@ class Panel(QWidget):
         """Call :meth:`refresh` after things have settled: a stroke of the brush sends many events."""
         self._soon.start()
 
+    @property
+    def settling(self) -> bool:
+        """Whether it cannot be told yet what can be done: things have changed a moment ago."""
+        return self._soon.isActive()
+
     def add(self, widget: QWidget) -> None:
         """Add a row over the whole width."""
         self._rows.addWidget(widget)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pytest
 from qtpy.QtWidgets import QApplication
 
 from lsa_engine.errors import InputError
 from napari_lsa_matting.first_steps_widget import FirstStepsWidget
 from napari_lsa_matting.notifications import notify_error
+
+_PATIENCE = 120000  # the first run in a process loads torch and compiles
 
 
 def test_the_buttons_open_a_sample_and_the_widgets(make_napari_viewer_proxy: Any) -> None:
@@ -18,11 +22,49 @@ def test_the_buttons_open_a_sample_and_the_widgets(make_napari_viewer_proxy: Any
     widget.sample.value = "jellyfish"
     widget.sample_button.click()
     assert [layer.name for layer in viewer.layers] == ["jellyfish", "trimap"]
-    widget.step_buttons["Trimap"].click()
-    widget.step_buttons["Measure"].click()
+    widget.steps["Trimap"].open_button.click()
+    widget.steps["Measure"].open_button.click()
     docks = viewer.window.dock_widgets
     assert any("Trimap" in name for name in docks)
     assert any("Measure" in name for name in docks)
+
+
+def test_a_newcomer_walks_all_steps_by_the_buttons_alone(make_napari_viewer_proxy: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer_proxy()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-lsa-matting", "First steps")
+
+    def press_run(name: str) -> str:
+        step = widget.steps[name]
+        step.run_button.click()
+        assert step.busy and not step.run_button.isEnabled()
+        qtbot.waitUntil(lambda: not step.busy, timeout=_PATIENCE)
+        assert step.run_button.isEnabled()
+        return str(step.status.text())
+
+    assert press_run("Matting").startswith("There is no image layer")
+    widget.sample.value = "jellyfish"
+    widget.sample_button.click()
+    assert not widget.steps["Trimap"].run_button.isVisibleTo(widget)
+    widget.steps["Trimap"].open_button.click()
+    assert press_run("Foreground").startswith("There is no alpha")
+    assert press_run("Matting").startswith("lsa-lite on ")
+    alpha = viewer.layers["alpha"].data
+    assert ((alpha > 0) & (alpha < 1)).any()
+    assert press_run("Foreground").startswith("Made: cut-out.")
+    np.testing.assert_array_equal(viewer.layers["cut-out"].data[..., 3], alpha)
+    assert press_run("Measure") == "The numbers are also features of the point 'centroid of alpha'."
+    features = viewer.layers["centroid of alpha"].features
+    assert float(features["soft_area_pixel2"][0]) == pytest.approx(float(alpha.sum(dtype=np.float64)))
+
+
+def test_a_widget_that_is_closed_while_its_step_waits_ends_the_step(make_napari_viewer_proxy: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer_proxy()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-lsa-matting", "First steps")
+    step = widget.steps["Measure"]
+    step.run_button.click()
+    viewer.window.remove_dock_widget(step.open())
+    qtbot.waitUntil(lambda: not step.busy, timeout=_PATIENCE)
+    assert step.status.text() == "The widget was closed."
 
 
 def test_the_debug_report_is_copied_with_the_last_error(make_napari_viewer_proxy: Any, qtbot: Any) -> None:
