@@ -181,11 +181,9 @@ class ProceduralComposites:
     def _with_clutter(self, rng: Generator, background: Colours, size: int) -> Colours:
         """Return a background before which other things may stand: paper, frames, cables, plants."""
         while rng.random() < 0.3:
-            part = self._one_matte(rng, size).alpha[..., None]
-            photo = self._photos[int(rng.integers(len(self._photos)))]
-            # A thing of any brightness, nearly plain or as it was photographed.
-            colours = foreground_colours(rng, photo, size) * rng.uniform(0.4, 1.8)
-            background = np.clip(part * colours + (1 - part) * background, 0, 1).astype(np.float32)
+            part, colours = self._thing(rng, size)
+            # Of any brightness, nearly plain or as it was photographed.
+            background = laid_over(part, colours * rng.uniform(0.4, 1.8), background)
         return background
 
     def _with_second_part(self, number: int, foreground: Colours, size: int, share: float) -> Colours:
@@ -193,9 +191,19 @@ class ProceduralComposites:
         rng = np.random.default_rng((self._seed, number, 1))
         if rng.random() >= share:
             return foreground
-        part = self._one_matte(rng, size).alpha[..., None]
+        return laid_over(*self._thing(rng, size), foreground)
+
+    def _thing(self, rng: Generator, size: int) -> tuple[Matte, Colours]:
+        """Return a matte and the colours of a thing of that shape, from any photograph."""
+        alpha = self._one_matte(rng, size).alpha
         photo = self._photos[int(rng.integers(len(self._photos)))]
-        return np.clip(part * foreground_colours(rng, photo, size) + (1 - part) * foreground, 0, 1).astype(np.float32)
+        return alpha, foreground_colours(rng, photo, size)
+
+
+def laid_over(alpha: Matte, colours: Colours, behind: Colours) -> Colours:
+    """Return colours (H, W, 3) laid over others by a matte (H, W), clipped to [0, 1]."""
+    a = alpha[..., None]
+    return np.clip(a * colours + (1 - a) * behind, 0, 1).astype(np.float32)
 
 
 def photo_crop(rng: Generator, photo: Bytes, size: int, closest: float = 0.3, sigma: float = 0.0) -> Colours:
