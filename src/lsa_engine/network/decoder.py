@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -37,7 +37,11 @@ class DecoderStage(nn.Module):
 
     def forward(self, x: Tensor, gate: Tensor | None = None) -> Tensor:
         """Return the gated features of x (N, C, H, W), with a gate of their own or the one that is given."""
-        return self.gated(torch.relu_(self.norm(self.conv(x))), gate)
+        return self.gated(self.activations(x), gate)
+
+    def activations(self, x: Tensor) -> Tensor:
+        """Return the features of x (N, C, H, W) before their gate."""
+        return torch.relu_(self.norm(self.conv(x)))
 
     def in_strips(self, skip: Tensor, x: Tensor, rows: int, gate: Tensor | None = None) -> Tensor:
         """Return the same as for a skip (N, C, H, W) with `x`, half its size, behind it, joining few rows at a time."""
@@ -125,17 +129,42 @@ class Decoder(nn.Module):
 
     def gates(self, features: Sequence[Tensor]) -> dict[int, Tensor]:
         """Return the gates that an image's features (1, C_ℓ, H_ℓ, W_ℓ) open without refinement."""
-        gates: dict[int, Tensor] = {}
-        x = features[4]
-        for stage in (5, 4, 3, 2, 1):
+
+        def activations(stage: int, x: Tensor) -> Tensor:
             if stage < 5:
                 skip = features[stage - 1]
                 x = torch.cat([skip, F.interpolate(x, skip.shape[-2:], mode="nearest")], 1)
-            module = cast(DecoderStage, self.stages[str(stage)])
-            x = torch.relu_(module.norm(module.conv(x)))
-            gates[stage] = module.gate(x)
-            x = module.gated(x, gates[stage])
-        return gates
+            return stages[stage].activations(x)
+
+        stages = {int(name): cast(DecoderStage, stage) for name, stage in self.stages.items()}
+        return opened_gates(stages, (5, 4, 3, 2, 1), features[4], activations)
+
+
+def opened_gates(
+    stages: Mapping[int, DecoderStage],
+    order: Sequence[int],
+    x: Tensor,
+    activations: Callable[[int, Tensor], Tensor],
+) -> dict[int, Tensor]:
+    """Return the gates (N, C, 1, 1) that stages open one after the other.
+
+    Parameters
+    ----------
+    stages : mapping of int to DecoderStage
+        By their numbers.
+    order : sequence of int
+        The stages to go through.
+    x : Tensor
+        The map before the first of them.
+    activations : callable
+        From a stage's number and the map before it to its features (N, C, H, W) before their gate.
+    """
+    gates: dict[int, Tensor] = {}
+    for stage in order:
+        features = activations(stage, x)
+        gates[stage] = stages[stage].gate(features)
+        x = stages[stage].gated(features, gates[stage])
+    return gates
 
 
 class Head(nn.Module):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsa_engine.boxes import Box, cover
-from lsa_engine.network.decoder import DecoderStage, Gates, Refinements
+from lsa_engine.network.decoder import DecoderStage, Gates, Refinements, opened_gates
 from lsa_engine.network.lsanet import LSANet
 
 _HALO = 6  # three convolutions, bilinear doubling, and even
@@ -120,13 +120,11 @@ class PreparedDecoder:
 
     def gates_at(self, refinements: Refinements) -> dict[int, Tensor]:
         """Return the gates (1, C, 1, 1) of stages 4…1 that refinement tensors open, over the whole image."""
-        gates: dict[int, Tensor] = {}
-        x = self._deepest
-        for level in _LEVELS:
-            activations = self._activations(level, [self._whole(level)], x, *refinements[level + 1])[0]
-            gates[level] = self._stages[level].gate(activations)
-            x = activations * gates[level]
-        return gates
+
+        def activations(level: int, x: Tensor) -> Tensor:
+            return self._activations(level, [self._whole(level)], x, *refinements[level + 1])[0]
+
+        return opened_gates(self._stages, _LEVELS, self._deepest, activations)
 
     def want(self, wanted: NDArray[np.bool_]) -> None:
         """Choose the pixels of a mask (H, W) to be computed from now on: :attr:`boxes` will hold them."""
