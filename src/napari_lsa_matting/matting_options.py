@@ -9,10 +9,12 @@ from magicgui.widgets import ComboBox, FloatSpinBox, SpinBox
 from psygnal import Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QPushButton, QWidget
 
+from lsa_engine.training.runs import WEIGHTS_FILE
 from napari_lsa_matting.fold import Fold
 from napari_lsa_matting.matte_request import NETWORK, MatteSettings
 from napari_lsa_matting.panel import Message, add_row, show_row, side_by_side
 from napari_lsa_matting.requests import Facilities
+from napari_lsa_matting.session import Session
 from napari_lsa_matting.settings import read_settings
 
 METHODS = {
@@ -54,6 +56,7 @@ class MattingOptions:
         self._parent = parent
         self._form = form
         self._files: list[str] = []
+        self._session: Session | None = None
         self._add_main_rows(form)
         self.advanced = Fold("Advanced", "Fine settings of the refinement, and the precision.")
         self._add_advanced_rows(self.advanced.form)
@@ -117,13 +120,30 @@ class MattingOptions:
     def _start_as_preferred(self, facilities: Facilities) -> None:
         """Choose what napari's Preferences say, as far as it is there."""
         preferred = read_settings()
-        if preferred.weights in facilities.weights:
-            self.weights.value = preferred.weights
-        elif Path(preferred.weights).expanduser().is_file():
-            self.use_weights(Path(preferred.weights).expanduser())
+        if not self._files:  # else weights were handed over meanwhile, and are what the user wants
+            self._use_preferred_weights(preferred.weights, facilities)
         if preferred.device in facilities.precisions:
             self.device.value = preferred.device
         self.refinement.value = preferred.refinement
+
+    def _use_preferred_weights(self, name: str, facilities: Facilities) -> None:
+        path = Path(name).expanduser()
+        if name in facilities.weights:
+            self.weights.value = name
+        elif path.is_file():
+            self.use_weights(path)
+
+    def follow(self, session: Session) -> None:
+        """Use the weights that were trained in this viewer last, and those that will be."""
+        for path in session.trained:
+            self.use_weights(path)
+        session.weights_offered.connect(self.use_weights)
+        self._session = session
+        self._parent.destroyed.connect(self._let_go)
+
+    def _let_go(self, *_: object) -> None:
+        if self._session is not None:
+            self._session.weights_offered.disconnect(self.use_weights, missing_ok=True)
 
     def use_weights(self, path: str | Path) -> None:
         """Choose a weights file, and offer it from now on."""
@@ -240,7 +260,9 @@ class MattingOptions:
 
     def _offer_weights(self) -> None:
         installed = self.facilities.weights if self.facilities is not None else {}
-        self.weights.choices = [(name, name) for name in installed] + [(Path(file).name, file) for file in self._files]
+        self.weights.choices = [(name, name) for name in installed] + [
+            (_shown_name(Path(file)), file) for file in self._files
+        ]
         described = [f"{name}: {description}" for name, description in installed.items()]
         self.weights.tooltip = "\n".join([_WEIGHTS_TIP, *described])
 
@@ -248,3 +270,8 @@ class MattingOptions:
         path, _filter = QFileDialog.getOpenFileName(self._parent, "Choose weights", "", "Weights (*.safetensors)")
         if path:
             self.use_weights(path)
+
+
+def _shown_name(path: Path) -> str:
+    """Return what tells a weights file from others: all runs call theirs alike, so for them the run's folder."""
+    return f"{path.parent.name} (trained)" if path.name == WEIGHTS_FILE else path.name

@@ -82,6 +82,7 @@ class MattingWidget(Panel):
         self.objects.changed.connect(self.refresh_soon)
         self.trimap.changed.connect(self._read_labels)
         self.options = MattingOptions(self, self.add_group("How"))
+        self.options.follow(session_of(napari_viewer))
         self.options.changed.connect(self.refresh_soon)
 
         self.notes = Message()

@@ -7,7 +7,10 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import unwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -38,9 +41,15 @@ class Session:
     ----------
     live : LiveState or None
         What the network has in hand for live correction; only for the thread that has the network.
+    trained : list of str
+        Weights files that a training run has made and the user wants to use, the latest last.
     """
 
+    weights_offered = Signal(str)
+    """A weights file that the widgets of this viewer are to use."""
+
     def __init__(self) -> None:
+        self.trained: list[str] = []
         self._lock = threading.Lock()
         self._matter: Matter | None = None
         self._key: tuple[object, ...] = ()
@@ -88,6 +97,12 @@ class Session:
             yield self._matter
         finally:
             self._lock.release()
+
+    def offer_weights(self, path: str | Path) -> None:
+        """Let the widgets that choose weights, open now or later, use this file."""
+        name = str(path)
+        self.trained = [*(file for file in self.trained if file != name), name]
+        self.weights_offered.emit(name)
 
     def remember_output(self, source: Layer, purpose: object, output: Layer) -> None:
         """Note that `output` was made from `source`, so that a later run can update it in place."""

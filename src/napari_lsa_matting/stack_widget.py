@@ -78,6 +78,7 @@ class StackWidget(Panel):
         self._add_what()
         self._add_proposals()
         self.options = MattingOptions(self, self.add_group("How"))
+        self.options.follow(session_of(napari_viewer))
         self.options.changed.connect(self.refresh_soon)
         self.notes = Message()
         self.add(self.notes)

@@ -1,18 +1,31 @@
-"""A training run as a process of its own: launch it, follow its events, whoever launched it, and ask it to stop."""
+"""A training run as a process of its own: launch it, follow its events, whoever launched it, and tell if it is gone."""
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from lsa_engine.errors import FileError
-from lsa_engine.training.runs import CHECKPOINT_FILE, EVENTS_FILE, read_events
+from lsa_engine.training.runs import (
+    CHECKPOINT_FILE,
+    EVENTS_FILE,
+    RECIPE_FILE,
+    STOP_FILE,
+    VALIDATION_FOLDER,
+    WEIGHTS_FILE,
+    read_events,
+)
 
 LOG_FILE = "train.log"
 
+_OF_A_RUN = (CHECKPOINT_FILE, EVENTS_FILE, RECIPE_FILE, STOP_FILE, VALIDATION_FOLDER, WEIGHTS_FILE, LOG_FILE)
 _LAST = ("finished", "stopped", "failed")
 
 
@@ -92,11 +105,15 @@ class RunLog:
     scores : list of (int, float)
         Step and SAD on the validation examples, the mean in thousands.
     state : str
-        "waiting", "running", "finished", "stopped" or "failed".
+        "waiting", "running", "finished", "stopped", "failed", or "interrupted" if its process is gone without a word.
     message : str
         What the last event says, for a person.
     picture : Path or None
         The latest validation picture.
+    recipe : str
+        The recipe's name; empty before the run says so.
+    data : Path or None
+        The data folder, where the run has said it.
     """
 
     folder: Path
@@ -107,6 +124,9 @@ class RunLog:
     state: str = "waiting"
     message: str = ""
     picture: Path | None = None
+    recipe: str = ""
+    data: Path | None = None
+    _process: tuple[str, int, float] | None = None
     _offset: int = 0
     _file: tuple[int, int] = (0, 0)
     _began: tuple[int, float] = (0, 0.0)
@@ -122,6 +142,30 @@ class RunLog:
 
     def update(self) -> bool:
         """Read what is new; return whether anything is."""
+        # Asked before reading: what a process has written before it went is still read.
+        gone = self.state == "running" and self._is_gone()
+        news = self._read()
+        if gone and self.state == "running":
+            self.state = "interrupted"
+            self.message = "Its process is gone; resume to go on from the last checkpoint."
+            return True
+        return news
+
+    def _is_gone(self) -> bool:
+        """Return whether the process that wrote last ran on this machine and does so no more."""
+        if self._process is None or self._process[0] != platform.node():
+            return False
+        _, number, began = self._process
+        try:
+            process = psutil.Process(number)
+            # A number may have been given to another process since.
+            return process.status() == psutil.STATUS_ZOMBIE or process.create_time() > began + 1
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.Error:
+            return False
+
+    def _read(self) -> bool:
         path = self.folder / EVENTS_FILE
         try:
             status = path.stat()
@@ -147,6 +191,9 @@ class RunLog:
             self.state = "running"
             self.message = ""
             self._began = (event.get("step", 0), event["time"])
+            self.recipe = event.get("name", "")
+            self.data = Path(event["data"]) if "data" in event else None
+            self._process = (event["host"], event["process"], event["time"]) if "process" in event else None
         elif kind == "step":
             self.losses.append((event["step"], event["loss"]))
             self._latest = (event["step"], event["time"])
@@ -167,3 +214,23 @@ def last_words(folder: str | Path) -> str:
     # Progress bars overwrite their line with carriage returns.
     lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
     return lines[-1] if lines else ""
+
+
+def folder_problem(folder: Path) -> str | None:
+    """Return what stands against writing a run into a folder, or None."""
+    if folder.exists() and not folder.is_dir():
+        return f"The output {folder} is a file: choose a folder."
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        return f"The output cannot be made in {above}, which is a file: choose another folder."
+    if not os.access(above, os.W_OK | os.X_OK):
+        return f"The output cannot be written to {above}: choose a folder that you may write to."
+    if folder.is_dir() and not has_events(folder) and not can_resume(folder):
+        others = [path.name for path in folder.iterdir() if not _is_of_a_run(path.name)]
+        if others:
+            return f"The output folder holds other files ({sorted(others)[0]}, …): choose an empty one."
+    return None
+
+
+def _is_of_a_run(name: str) -> bool:
+    return name in _OF_A_RUN or name.startswith((".", "cut-outs"))

@@ -1,40 +1,45 @@
-"""The Training widget: launch a training run as a process of its own, follow its loss, stop it."""
+"""The Training widget: launch a training run as a process of its own, follow it, use what earlier ones have made."""
 
 from __future__ import annotations
 
 import subprocess
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import CheckBox, ComboBox, FileEdit
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton
+from magicgui.widgets import CheckBox, ComboBox
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QEnterEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
 
-from lsa_engine.errors import FileError
-from lsa_engine.training.recipe import recipe_names
-from lsa_engine.training.runs import request_stop
+from lsa_engine.errors import LsaError
+from lsa_engine.progress import Progress
+from lsa_engine.training.recipe import Recipe, recipe_names
+from lsa_engine.training.runs import RECIPE_FILE, WEIGHTS_FILE, request_stop
+from napari_lsa_matting.jobs import Job
+from napari_lsa_matting.latest_job import LatestJob
 from napari_lsa_matting.notifications import notify_error
-from napari_lsa_matting.panel import Message, Panel, add_row, describe_seconds
-from napari_lsa_matting.plot import CurvePlot
-from napari_lsa_matting.training_run import LOG_FILE, RunLog, can_resume, has_events, last_words, launch
+from napari_lsa_matting.panel import Message, Panel, add_row, describe_progress, show_row
+from napari_lsa_matting.session import session_of
+from napari_lsa_matting.training_data import RECIPE, TrainingData, path_edit, path_of
+from napari_lsa_matting.training_request import Prepared, PrepareRequest
+from napari_lsa_matting.training_run import LOG_FILE, RunLog, can_resume, folder_problem, has_events, last_words, launch
+from napari_lsa_matting.training_runs import ListRuns, RunsTable, next_free
+from napari_lsa_matting.training_start import FROM_FILE, StartChoice, StartingPoints, find_starting_points
+from napari_lsa_matting.training_view import RunView, describe_run
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-FROM_FILE = "a file …"
-
 _LOOK_EVERY_MS = 1000
-_PICTURE_WIDTH = 220
 _DEVICES = ["auto", "cpu", "cuda", "mps"]
+_USUAL_RECIPE = "fine-tune"
 
 
 class TrainingWidget(Panel):
     """Train a network.
 
-    The run goes on when napari is closed; choose its folder here to follow it again.
+    A run goes on when napari is closed; choose it in the list to follow it again.
 
     Parameters
     ----------
@@ -44,44 +49,65 @@ class TrainingWidget(Panel):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
-        self.process: subprocess.Popen[bytes] | None = None
+        self._processes: dict[Path, subprocess.Popen[bytes]] = {}
+        self._stopping: set[Path] = set()
+        self._preparing: Job | None = None
+        self._listed: tuple[object, ...] = ()
         self.log: RunLog | None = None
-        self._stop_wanted = False
+        self._recipe: Recipe | None = None
+        self._recipe_problem: str | None = None
+        self._add_what()
+        self.data = TrainingData(napari_viewer, self.add_group("Examples"))
+        self._add_buttons()
+        self.view = RunView()
+        self.add(self.view)
+        self._add_runs()
 
-        what = self.add_group("Run")
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_EVERY_MS)
+        self._timer.timeout.connect(self.look)
+        self._lister = LatestJob("Looking for training runs", self)
+        self._lister.answered.connect(self._show_runs)
+        self._lister.failed.connect(notify_error)
+        self.recipe.changed.connect(self._choose_recipe)
+        self.recipe_file.changed.connect(self._choose_recipe)
+        self.data.changed.connect(self.refresh_soon)
+        self.start.changed.connect(self.refresh_soon)
+        self.resume.changed.connect(self.refresh_soon)
+        self.output.changed.connect(self._follow_output)
+        self.data.suit(str(self.recipe.value))
+        self._follow_output()
+        self._look_around()
+
+    def _add_what(self) -> None:
+        self._what = what = self.add_group("Run")
         self.recipe = ComboBox(
             choices=[*recipe_names(), FROM_FILE],
-            value="quick",
-            tooltip="What is trained, on what, and for how long. 'quick' shows in minutes how a run looks.",
+            value=_USUAL_RECIPE,
+            tooltip="What is trained, and for how long. fine-tune: the shipped weights on own images, some minutes. "
+            "quick: shows in minutes how a run looks. lsa-lite: how the shipped weights were made, a day.",
         )
         add_row(what, "Recipe", self.recipe)
-        self.recipe_file = FileEdit(
-            mode=FileDialogMode.EXISTING_FILE, filter="Recipes (*.toml)", tooltip="A recipe of your own (TOML)."
+        self.recipe_file = path_edit(
+            FileDialogMode.EXISTING_FILE, None, "A recipe of your own (TOML).", "Recipes (*.toml)"
         )
         add_row(what, "Recipe file", self.recipe_file)
-        self.data = FileEdit(
-            mode=FileDialogMode.EXISTING_DIRECTORY,
-            value=Path.home(),
-            tooltip="Where the folders that the recipe names lie; 'quick' needs none.",
-        )
-        add_row(what, "Data", self.data)
-        self.output = FileEdit(
-            mode=FileDialogMode.EXISTING_DIRECTORY,
-            value=Path.home() / "lsa-runs" / "first",
-            tooltip="The run's folder, made if it does not exist.",
+        self.start = StartChoice(what)
+        self.output = path_edit(
+            FileDialogMode.EXISTING_DIRECTORY,
+            Path.home() / "lsa-runs" / "first",
+            "The run's folder, made if it does not exist. Runs beside it are listed below.",
         )
         add_row(what, "Output", self.output)
-        for edit in (self.recipe_file, self.data, self.output):
-            # The text of the button would leave no room for the path.
-            edit.choose_btn.text = "…"
-            edit.choose_btn.native.setMaximumWidth(32)
         self.device = ComboBox(choices=_DEVICES, tooltip="Where to train; auto takes a GPU if there is one.")
         add_row(what, "Device", self.device)
         self.resume = CheckBox(
-            text="Resume the run in this folder", tooltip="Go on from the checkpoint in the output folder."
+            text="Resume the run in this folder",
+            tooltip="Go on from the checkpoint in the output folder, with the recipe and the data of that run.",
         )
         what.addRow(self.resume.native)
 
+    def _add_buttons(self) -> None:
         self.reason = Message()
         self.add(self.reason)
         self.launch_button = QPushButton("Launch")
@@ -94,43 +120,33 @@ class TrainingWidget(Panel):
         buttons.addWidget(self.stop_button, 1)
         self.add_layout(buttons)
 
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.add(self.bar)
-        self.status = Message()
-        self.add(self.status)
-        self.loss_plot = CurvePlot("Loss", "#3d9be9", logarithmic=True)
-        self.loss_plot.setToolTip("The training loss, lower is better.")
-        self.add(self.loss_plot)
-        self.score_plot = CurvePlot("Validation error (SAD)", "#e07b39")
-        self.score_plot.setToolTip(
-            "The sum of absolute differences on pictures that training never sees; lower is better."
-        )
-        self.add(self.score_plot)
-        self.picture = QLabel()
-        self.picture.setToolTip("Validation: image, trimap, matte, truth.")
-        self.add(self.picture)
-        self._picture_path: Path | None = None
+    def _add_runs(self) -> None:
+        self.runs_title = QLabel("Runs")
+        self.add(self.runs_title)
+        self.runs = RunsTable()
+        self.runs.chosen.connect(self._choose_run)
+        self.add(self.runs)
+        self.use_button = QPushButton("Use these weights")
+        self.use_button.clicked.connect(self.use_weights)
+        self.new_button = QPushButton("New run")
+        self.new_button.setToolTip("Choose a folder beside this one that holds no run yet.")
+        self.new_button.clicked.connect(self._choose_new_folder)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.use_button, 1)
+        buttons.addWidget(self.new_button, 1)
+        self.add_layout(buttons)
+        self.used = Message()
+        self.add(self.used)
 
-        self._timer = QTimer(self)
-        self._timer.setInterval(_LOOK_EVERY_MS)
-        self._timer.timeout.connect(self.look)
-        for control in (self.recipe, self.recipe_file, self.data, self.resume):
-            control.changed.connect(self.refresh_soon)
-        self.output.changed.connect(self._follow_output)
-        self._follow_output()
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return path_of(self.output)
 
-    def refresh(self) -> None:
-        """Say what stands against a launch, and enable what can be done."""
-        from_file = self.recipe.value == FROM_FILE
-        self.recipe_file.enabled = from_file
-        folder = _path(self.output)
-        self.resume.enabled = can_resume(folder)
-        problem = self._problem(folder)
-        self.reason.say(None if self.running else problem)
-        self.launch_button.setEnabled(problem is None and not self.running)
-        self.launch_button.setToolTip(problem or "Start the run in a process of its own.")
-        self.stop_button.setEnabled(self.running and not self._stop_wanted)
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The process of the run in the output folder, if it was launched from here."""
+        return self._processes.get(self.folder)
 
     @property
     def running(self) -> bool:
@@ -139,120 +155,223 @@ class TrainingWidget(Panel):
             return self.process.poll() is None
         return self.log is not None and self.log.state == "running"
 
+    @property
+    def preparing(self) -> bool:
+        """Whether a run's data are being written."""
+        return self._preparing is not None
+
+    @property
+    def _resuming(self) -> bool:
+        return bool(self.resume.value) and can_resume(self.folder)
+
+    def refresh(self) -> None:
+        """Say what stands against a launch, and enable what can be done."""
+        folder = self.folder
+        show_row(self._what, self.recipe_file, self.recipe.value == FROM_FILE)
+        self.start.show_what_counts(not self._resuming)
+        self.data.show_what_counts(self._recipe, not self._resuming)
+        self.resume.native.setVisible(can_resume(folder))
+        problem = self._problem(folder)
+        idle = not self.running and not self.preparing
+        self.reason.say(problem if idle else None)
+        self.launch_button.setEnabled(problem is None and idle)
+        self.launch_button.setToolTip(problem or "Start the run in a process of its own.")
+        self.stop_button.setEnabled(self.preparing or (self.running and folder not in self._stopping))
+        has_weights = (folder / WEIGHTS_FILE).is_file()
+        self.use_button.setEnabled(has_weights)
+        self.use_button.setToolTip(
+            f"Let the Matting and Stack widgets use the weights of {folder.name}."
+            if has_weights
+            else f"{folder.name} has no weights yet: choose a run that has."
+        )
+
     def launch(self, _: bool = False) -> None:
-        """Start the run and follow it; an error is shown as a notification."""
-        folder = _path(self.output)
-        recipe = str(_path(self.recipe_file)) if self.recipe.value == FROM_FILE else str(self.recipe.value)
-        try:
-            self.process = launch(
-                recipe,
-                _path(self.data),
-                folder,
-                str(self.device.value),
-                resume=bool(self.resume.value and can_resume(folder)),
-            )
-        except FileError as error:
-            notify_error(error)
+        """Write what the run needs, start it and follow it; an error is shown as a notification."""
+        if self._problem(self.folder) is not None:  # changed since the last look
+            self.refresh()
             return
-        self._stop_wanted = False
-        self.log = RunLog(folder)
-        self._timer.start()
-        self.look()
+        recipe = path_of(self.recipe_file) if self.recipe.value == FROM_FILE else Path(str(self.recipe.value))
+        if self._resuming and not self._by_own_file:
+            data = self.log.data if self.log is not None and self.log.data is not None else self.data.folder
+            self._start_process(Prepared(self.folder / RECIPE_FILE, data))
+        elif self._recipe is None or (self._is_as_written() or self._resuming):
+            self._start_process(Prepared(recipe, self.data.folder))
+        else:
+            chosen = self.data.applied_to(self._recipe).model_copy(update={"start_from": self.start.value})
+            self._prepare(PrepareRequest(chosen, self.folder, self.data.folder, self.data.take()))
 
     def stop(self, _: bool = False) -> None:
-        """Ask the run to finish its step, save and leave."""
-        if self.log is not None:
-            self._stop_wanted = True
+        """Ask the run to finish its step, save and leave; what is only being prepared is given up."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+        elif self.log is not None:
+            self._stopping.add(self.log.folder)
             request_stop(self.log.folder)
             self.look()
+
+    def use_weights(self, _: bool = False) -> None:
+        """Let the widgets that choose weights use those of the run shown."""
+        session_of(self.viewer).offer_weights(self.folder / WEIGHTS_FILE)
+        self.used.say(f"The Matting and Stack widgets use the weights of {self.folder.name} now.")
 
     def look(self) -> None:
         """Read what the run has written since the last look."""
         if self.log is None:
             return
         news = self.log.update()
-        if news and self._stop_wanted and self.running:
+        if news and self.log.folder in self._stopping and self.running:
             # A run that was just starting removes an old request to stop: repeat it.
             request_stop(self.log.folder)
         if not self.running:
             self._timer.stop()
-            self.resume.value = self.log.state == "stopped"
+            self._stopping.discard(self.log.folder)
+            self.resume.value = self.log.state in ("stopped", "interrupted")
         self._show()
         self.refresh()
 
-    def _follow_output(self, _: object = None) -> None:
-        """Show the run that the output folder already holds, if any."""
-        if self.process is None or self.process.poll() is not None:
-            self.process = None
-            folder = _path(self.output)
-            self.log = RunLog(folder) if has_events(folder) else None
-            if self.log is not None:
-                self._timer.start()
-                self.look()
+    def enterEvent(self, event: QEnterEvent | None) -> None:
+        """Look again at what lies on the disk, which may have changed while the mouse was elsewhere."""
+        self.refresh_soon()
+        super().enterEvent(event)
+
+    def close_down(self) -> None:
+        """Give up what is being prepared, and go; runs go on."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+        self._lister.drop()
+        self.data.pairs.let_go()
+        super().close_down()
+
+    @property
+    def _by_own_file(self) -> bool:
+        """Whether a recipe's file is to be taken as it is, also for a run that goes on."""
+        return self.recipe.value == FROM_FILE and self.data.source.value == RECIPE
+
+    def _is_as_written(self) -> bool:
+        """Return whether nothing is chosen but what the recipe says."""
+        return (
+            self.data.source.value == RECIPE
+            and self._recipe is not None
+            and (self.start.value == self._recipe.start_from)
+        )
+
+    def _prepare(self, request: PrepareRequest) -> None:
+        """Write recipe and cut-outs in the background, then start the run."""
+        job = self._preparing = Job("Preparing a training run", request.run, self)
+        job.progressed.connect(self._show_preparing)
+        job.succeeded.connect(self._start_process)
+        job.failed.connect(self._fail)
+        job.ended.connect(self._end_preparing)
+        self.view.show_work(0, "Preparing …")
+        job.start()
+        self.refresh()
+
+    def _show_preparing(self, progress: Progress) -> None:
+        self.view.show_work(progress.fraction, describe_progress(progress))
+
+    def _end_preparing(self) -> None:
+        self._preparing = None
+        if self.log is None:
             self._show()
         self.refresh()
 
+    def _fail(self, error: Exception) -> None:
+        notify_error(error)
+
+    def _start_process(self, prepared: Prepared) -> None:
+        folder = self.folder
+        try:
+            self._processes[folder] = launch(
+                str(prepared.recipe), prepared.data, folder, str(self.device.value), resume=self._resuming
+            )
+        except LsaError as error:
+            self._fail(error)
+            return
+        self.log = RunLog(folder)
+        self._timer.start()
+        self.look()
+
+    def _look_around(self) -> None:
+        job = Job("Looking for weights to start from", find_starting_points, self)
+        job.succeeded.connect(self._note_starting_points)
+        job.failed.connect(notify_error)
+        job.start()
+
+    def _note_starting_points(self, points: StartingPoints) -> None:
+        self.start.points = points
+        self._read_recipe()
+
+    def _choose_recipe(self, _: object = None) -> None:
+        self.data.suit(str(self.recipe.value))
+        self._read_recipe()
+
+    def _read_recipe(self) -> None:
+        """Read the recipe that is chosen; before the look around, its check would load torch here."""
+        self._recipe, self._recipe_problem = None, None
+        from_file = self.recipe.value == FROM_FILE
+        if self.start.points is not None:
+            try:
+                self._recipe = Recipe.load(path_of(self.recipe_file) if from_file else str(self.recipe.value))
+            except LsaError as error:
+                chosen = not from_file or path_of(self.recipe_file).is_file()
+                self._recipe_problem = str(error) if chosen else "No recipe file is chosen: choose a .toml file."
+        self.start.suit(self._recipe)
+        self.refresh_soon()
+
+    def _follow_output(self, _: object = None) -> None:
+        """Show the run that the output folder holds, if any, and list those beside it."""
+        folder = self.folder
+        self.used.say()
+        self.log = RunLog(folder) if has_events(folder) or folder in self._processes else None
+        if self.log is not None:
+            self._timer.start()
+            self.look()
+        self._show()
+        self._list_runs()
+        self.refresh()
+
     def _problem(self, folder: Path) -> str | None:
-        if self.recipe.value == FROM_FILE:
-            problem = _recipe_problem(_path(self.recipe_file))
-            if problem is not None:
-                return problem
-        if not _path(self.data).is_dir():
-            return f"There is no data folder {_path(self.data)}: choose one that exists."
-        if folder.exists() and not folder.is_dir():
-            return f"The output {folder} is a file: choose a folder."
+        if self.start.points is None:
+            return "Looking for weights …"
+        found = folder_problem(folder)
+        if found is not None:
+            return found
         if can_resume(folder) and not self.resume.value:
-            return "The output folder already holds a run: choose another, or tick Resume."
-        return None
+            return "The output folder already holds a run: press New run, choose another folder, or tick Resume."
+        if self._resuming and not self._by_own_file:
+            if not (folder / RECIPE_FILE).is_file():
+                return f"The run in {folder.name} has no {RECIPE_FILE} to go on with: choose its recipe's file."
+            return None
+        if self._recipe is None:
+            return self._recipe_problem
+        if self._resuming:
+            return self.data.problem(self._recipe)
+        return self.data.problem(self._recipe) or self.start.problem(self._recipe)
 
     def _show(self) -> None:
         log = self.log
-        self.bar.setVisible(log is not None)
-        for widget in (self.loss_plot, self.score_plot, self.picture):
-            widget.setVisible(log is not None)
         if log is None:
-            self.status.say()
+            self.view.show_run(None, "")
             return
-        self.bar.setRange(0, log.steps)  # 0 to 0 shows that something is going on
-        self.bar.setValue(log.step)
-        self.status.say(self._state(log))
-        self.loss_plot.set_points(log.losses)
-        self.score_plot.set_points(log.scores)
-        if log.picture is not None and log.picture != self._picture_path and log.picture.is_file():
-            self._picture_path = log.picture
-            self.picture.setPixmap(
-                QPixmap(str(log.picture)).scaledToWidth(_PICTURE_WIDTH, Qt.TransformationMode.SmoothTransformation)
-            )
+        early = None
+        if self.process is not None and self.process.poll() is not None:
+            early = last_words(log.folder) or f"see {LOG_FILE} in the output folder"
+        self.view.show_run(log, describe_run(log, log.folder in self._stopping, early))
+        listed = (log.folder, log.state, len(log.scores), self.running)
+        if listed != self._listed:
+            self._listed = listed
+            self._list_runs()
 
-    def _state(self, log: RunLog) -> str:
-        where = f"step {log.step} of {log.steps}" if log.steps else ""
-        if self.process is not None and self.process.poll() is not None and log.state in ("waiting", "running"):
-            words = last_words(log.folder) or f"see {LOG_FILE} in the output folder"
-            return f"The run ended early: {words}"
-        if log.state == "waiting":
-            return "Starting …"
-        if log.state == "failed":
-            return f"Failed at {where}: {log.message}"
-        if log.state != "running":
-            return f"{log.state.capitalize()} at {where}. {log.message}"
-        parts = [f"{'Stopping after this step' if self._stop_wanted else 'Running'}: {where}"]
-        if log.losses:
-            parts.append(f"loss {log.losses[-1][1]:.4f}")
-        if log.remaining_seconds is not None and not self._stop_wanted:
-            parts.append(f"{describe_seconds(log.remaining_seconds)} left")
-        return ", ".join(parts)
+    def _list_runs(self) -> None:
+        self._lister.ask(ListRuns(self.folder.parent))
 
+    def _show_runs(self, _: object, runs: list[Any]) -> None:
+        self.runs_title.setVisible(bool(runs))
+        self.runs.show_runs(runs, self.folder)
 
-def _path(edit: FileEdit) -> Path:
-    """Return the one path of a control that chooses one."""
-    return Path(str(edit.value))
+    def _choose_run(self, folder: Path) -> None:
+        if folder != self.folder:
+            self.output.value = folder
 
-
-def _recipe_problem(path: Path) -> str | None:
-    if not path.is_file():
-        return "No recipe file is chosen: choose a .toml file."
-    try:
-        tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        return f"The recipe {path.name} cannot be read ({error}): correct it, or choose another."
-    return None
+    def _choose_new_folder(self, _: bool = False) -> None:
+        self.output.value = next_free(self.folder.parent)

@@ -78,6 +78,9 @@ class ValidationRecipe(_Part):
     every_steps: int = Field(default=500, ge=1)
     examples: int = Field(default=32, ge=1)
     crop: int = Field(default=320, ge=32)
+    foreground_share: float = Field(
+        default=0.0, ge=0, le=1, description="Share of examples with one of the data's foregrounds, if it has any."
+    )
 
 
 class Recipe(_Part):

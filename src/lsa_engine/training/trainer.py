@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 import time
 from dataclasses import dataclass
@@ -123,8 +124,14 @@ def train(
     foregrounds = load_foregrounds(plan.data.foregrounds, root, plan.data.refine, progress=progress, cancel=cancel)
     photos = load_photos(plan.data.photos, root)
     composites = ProceduralComposites(photos, sprites, seed, foregrounds, plan.data.foreground_share)
-    held_out = ProceduralComposites(load_photos(plan.data.validation_photos, root), sprites, _VALIDATION_SEED)
-    run = _Run(plan, folder, composites, held_out, _device(device), fresh=not resume)
+    held_out = ProceduralComposites(
+        load_photos(plan.data.validation_photos, root),
+        sprites,
+        _VALIDATION_SEED,
+        foregrounds,
+        plan.validation.foreground_share,
+    )
+    run = _Run(plan, folder, root.resolve(), composites, held_out, _device(device), fresh=not resume)
     if resume:
         run.restore()
     _prepare_folder(folder, text if text is not None else plan.to_toml(), resume)
@@ -161,6 +168,7 @@ class _Run:
         self,
         recipe: Recipe,
         folder: Path,
+        data: Path,
         composites: ProceduralComposites,
         held_out: ProceduralComposites,
         device: torch.device,
@@ -169,6 +177,7 @@ class _Run:
     ) -> None:
         self.recipe = recipe
         self.folder = folder
+        self.data = data
         self.device = device
         self.composites = composites
         self.held_out = held_out
@@ -176,6 +185,7 @@ class _Run:
         self.step = 0
         self.best = float("inf")
         self.window: list[Tensor] = []  # losses since the last "step" event
+        self.begins_trained = False
         torch.manual_seed(recipe.seed)
         self.network = self._first_network(fresh)
         self.average = lay_out(build_network(recipe.size), device, torch.channels_last)
@@ -187,7 +197,8 @@ class _Run:
         # A resumed run has its weights in the checkpoint: those that it started from may be gone.
         if fresh and self.recipe.start_from is not None:
             loaded = load_weights(find_weights(self.recipe.start_from))
-            fit = load_encoder if loaded.metadata.get("kind") == ENCODER else fit_state
+            self.begins_trained = loaded.metadata.get("kind") != ENCODER
+            fit = fit_state if self.begins_trained else load_encoder
             fit(network, loaded)
         return lay_out(network, self.device, torch.channels_last)
 
@@ -212,9 +223,15 @@ class _Run:
             size=recipe.size,
             device=str(self.device),
             versions={"torch": torch.__version__, "python": platform.python_version()},
+            data=str(self.data),
+            host=platform.node(),
+            process=os.getpid(),
         )
         plan, guidance = recipe.validation, self.network.size.guidance
         validation = stack_examples(self.held_out, range(plan.examples), plan.crop, guidance)
+        if self.begins_trained and self.step == 0:
+            # What the run starts from is the score to beat: a run that makes it worse delivers these weights.
+            self._validate(validation)
         steps = Steps("training", recipe.steps - self.step, progress)
         saved = time.monotonic()
         began = time.monotonic()

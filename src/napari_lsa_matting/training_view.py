@@ -1,0 +1,132 @@
+"""What is to be seen of a training run: how far it is, its curves, and its latest validation picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QPainter, QPaintEvent, QPixmap
+from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_lsa_matting.panel import Message, describe_seconds
+from napari_lsa_matting.plot import CurvePlot
+from napari_lsa_matting.training_run import RunLog
+
+
+class PictureView(QWidget):
+    """A picture as wide as there is room, but not enlarged; a click on it does nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pixmap = QPixmap()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def show_file(self, path: Path | None) -> None:
+        """Show another picture; None shows nothing."""
+        self.pixmap = QPixmap() if path is None else QPixmap(str(path))
+        self.updateGeometry()
+        self.update()
+
+    def hasHeightForWidth(self) -> bool:
+        """Return True: the picture keeps its proportions."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height that the picture has at a width."""
+        if self.pixmap.isNull():
+            return 0
+        return round(min(width, self.pixmap.width()) * self.pixmap.height() / self.pixmap.width())
+
+    def sizeHint(self) -> QSize:
+        """Return a size that suits a dock."""
+        return QSize(260, self.heightForWidth(260))
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the picture."""
+        if self.pixmap.isNull():
+            return
+        ratio = self.devicePixelRatioF()
+        wide = round(min(self.width(), self.pixmap.width()) * ratio)
+        shown = self.pixmap.scaledToWidth(wide, Qt.TransformationMode.SmoothTransformation)
+        shown.setDevicePixelRatio(ratio)
+        painter = QPainter(self)
+        painter.drawPixmap(0, 0, shown)
+        painter.end()
+
+
+class RunView(QWidget):
+    """A run's progress, curves and pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.status = Message()
+        self.loss_plot = CurvePlot("Loss", "#3d9be9", logarithmic=True)
+        self.loss_plot.setToolTip("The training loss, lower is better.")
+        self.score_plot = CurvePlot("Validation error (SAD)", "#e07b39")
+        self.score_plot.setToolTip(
+            "The sum of absolute differences on examples that are not trained on; lower is better. "
+            "A run that starts from weights begins with their score."
+        )
+        self.picture = PictureView()
+        self.picture.setToolTip("Validation: image, trimap, matte, truth.")
+        self._picture_path: Path | None = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (self.bar, self.status, self.loss_plot, self.score_plot, self.picture):
+            layout.addWidget(part)
+        self.show_run(None, "")
+
+    def show_work(self, fraction: float, words: str) -> None:
+        """Show work that goes before the run."""
+        self.bar.setVisible(True)
+        self.bar.setRange(0, 1000)
+        self.bar.setValue(round(1000 * fraction))
+        self.status.say(words)
+
+    def show_run(self, log: RunLog | None, words: str) -> None:
+        """Show a run, and say in words how it stands; None shows that there is none."""
+        self.bar.setVisible(log is not None)
+        for part in (self.loss_plot, self.score_plot):
+            part.setVisible(log is not None)
+        self.status.say(words)
+        if log is not None:
+            self.bar.setRange(0, log.steps)  # 0 to 0 shows that something is going on
+            self.bar.setValue(log.step)
+            self.loss_plot.set_points(log.losses)
+            self.score_plot.set_points(log.scores)
+        path = log.picture if log is not None and log.picture is not None and log.picture.is_file() else None
+        if path != self._picture_path:
+            self._picture_path = path
+            self.picture.show_file(path)
+        self.picture.setVisible(path is not None)
+
+
+def describe_run(log: RunLog, stopping: bool, ended_early: str | None) -> str:
+    """Return how a run stands, in words.
+
+    Parameters
+    ----------
+    log : RunLog
+        What is known of it.
+    stopping : bool
+        Whether it was asked to stop.
+    ended_early : str or None
+        The last words of its process, if that is known to have ended.
+    """
+    where = f"step {log.step} of {log.steps}" if log.steps else ""
+    if ended_early is not None and log.state in ("waiting", "running", "interrupted"):
+        return f"The run ended early: {ended_early}"
+    if log.state == "waiting":
+        return "Starting …"
+    if log.state == "failed":
+        return f"Failed at {where}: {log.message}"
+    if log.state != "running":
+        return f"{log.state.capitalize()} at {where}. {log.message}"
+    parts = [f"{'Stopping after this step' if stopping else 'Running'}: {where}"]
+    if log.losses:
+        parts.append(f"loss {log.losses[-1][1]:.4f}")
+    if log.remaining_seconds is not None and not stopping:
+        parts.append(f"{describe_seconds(log.remaining_seconds)} left")
+    return ", ".join(parts)
