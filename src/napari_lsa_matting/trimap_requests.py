@@ -1,4 +1,4 @@
-"""What making, changing and checking a trimap needs, collected on the main thread, and done in a worker."""
+"""What making and changing a trimap needs, collected on the main thread, and done in a worker."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+from lsa_engine.versions import versions
+from napari_lsa_matting.layers import fingerprint
 from napari_lsa_matting.plane_writer import PlaneChanges, find_changes
-from napari_lsa_matting.trimap_layer import Finding, examine, find_islands
 
 if TYPE_CHECKING:
     from lsa_engine.trimap import Trimap
@@ -27,6 +28,14 @@ class LabelsRequest(Protocol):
 
     def run(self, progress: ProgressCallback, cancel: CancelToken) -> NDArray[np.uint8]:
         """Return the labels."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Return how they are made, as plain values for a layer's metadata."""
+        ...
+
+    def given(self) -> dict[str, NDArray[Any]]:
+        """Return what they are made from, by name."""
         ...
 
 
@@ -67,6 +76,14 @@ class SegmentationRequest:
         )
         return trimap.to_labels()
 
+    def facts(self) -> dict[str, Any]:
+        """Return how they are made, as plain values for a layer's metadata."""
+        return {"from": "segmentation", "inner": self.inner, "outer": self.outer, "spacing": list(self.spacing)}
+
+    def given(self) -> dict[str, NDArray[Any]]:
+        """Return what they are made from, by name."""
+        return {"labels": np.asarray(self.labels)}
+
 
 @dataclass(frozen=True, eq=False)
 class AlphaRequest:
@@ -102,6 +119,14 @@ class AlphaRequest:
             pixels, self.inner, self.outer, spacing=self.spacing, progress=progress, cancel=cancel
         )
         return trimap.to_labels()
+
+    def facts(self) -> dict[str, Any]:
+        """Return how they are made, as plain values for a layer's metadata."""
+        return {"from": "alpha", "inner": self.inner, "outer": self.outer, "spacing": list(self.spacing)}
+
+    def given(self) -> dict[str, NDArray[Any]]:
+        """Return what they are made from, by name."""
+        return {"alpha": np.asarray(self.alpha)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +174,21 @@ class StrokesRequest:
         )
         return trimap.to_labels()
 
+    def facts(self) -> dict[str, Any]:
+        """Return how they are made, as plain values for a layer's metadata."""
+        return {
+            "from": "strokes",
+            "image": self.image.name,
+            "data_range": self.image.data_range and list(self.image.data_range),
+            "certainty": self.certainty,
+            "width": self.width,
+            "spacing": list(self.spacing),
+        }
+
+    def given(self) -> dict[str, NDArray[Any]]:
+        """Return what they are made from, by name."""
+        return {"image": self.image.colours(), "labels": self.labels}
+
 
 @dataclass(frozen=True, eq=False)
 class FileRequest:
@@ -189,6 +229,14 @@ class FileRequest:
         steps.advance()
         return labels.reshape(self.shape)
 
+    def facts(self) -> dict[str, Any]:
+        """Return how they are made, as plain values for a layer's metadata."""
+        return {"from": "file", "path": str(self.path)}
+
+    def given(self) -> dict[str, NDArray[Any]]:
+        """Return what they are made from, by name."""
+        return {}
+
 
 @dataclass(frozen=True, eq=False)
 class ToolRequest:
@@ -224,72 +272,69 @@ class ToolRequest:
         trimap = Trimap.from_labels(self.labels)
         return self.tool(trimap, self.size, self.spacing, progress, cancel).to_labels()
 
+    def facts(self) -> dict[str, Any]:
+        """Return how they are made, as plain values for a layer's metadata."""
+        return {"tool": self.tool.__name__, "size": self.size, "spacing": list(self.spacing)}
+
+    def given(self) -> dict[str, NDArray[Any]]:
+        """Return what they are made from, by name."""
+        return {"labels": self.labels}
+
 
 @dataclass(frozen=True, eq=False)
-class EditRequest:
-    """Find out what another request changes in a plane that is there.
+class MadeTrimap:
+    """What came of making or changing a trimap.
+
+    Attributes
+    ----------
+    labels : array of uint8
+        The labels.
+    changes : PlaneChanges or None
+        Where they differ from what there was, if something was.
+    inputs : dict of str to str
+        SHA-256 of what they were made from, by name.
+    record : dict
+        How they were made, as plain values for a layer's metadata.
+    """
+
+    labels: NDArray[np.uint8]
+    changes: PlaneChanges | None
+    inputs: dict[str, str]
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class MakeRequest:
+    """Make a trimap, and find out what that changes in a plane that is there.
 
     Attributes
     ----------
     request : LabelsRequest
-        Makes the new labels.
-    before : array (H, W)
+        Makes the labels.
+    before : array (H, W), optional
         A copy of the labels that there are.
     """
 
     request: LabelsRequest
-    before: NDArray[Any]
+    before: NDArray[Any] | None = None
 
-    def run(self, progress: ProgressCallback, cancel: CancelToken) -> PlaneChanges:
-        """Return the changes.
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> MadeTrimap:
+        """Return the trimap.
 
         Raises
         ------
         LsaError
             As the request.
         """
+        inputs = {name: fingerprint(array) for name, array in self.request.given().items()}
         labels = self.request.run(progress, cancel)
         steps = Steps("comparing", 1, None, cancel)
-        changes = find_changes(self.before, labels)
+        changes = None if self.before is None else find_changes(self.before, labels)
         steps.advance()
-        return changes
-
-
-@dataclass(frozen=True)
-class Examination:
-    """What a trimap is like.
-
-    Attributes
-    ----------
-    findings : tuple of Finding
-        What is wrong, or odd.
-    unknown : float
-        Part of the pixels that is unknown.
-    """
-
-    findings: tuple[Finding, ...]
-    unknown: float
-
-
-@dataclass(frozen=True, eq=False)
-class ExamineRequest:
-    """Check a trimap.
-
-    Attributes
-    ----------
-    labels : array_like (H, W)
-        The layer's own plane, not a copy: after an edit it is checked again anyway.
-    """
-
-    labels: Any
-
-    def run(self, progress: ProgressCallback, cancel: CancelToken) -> Examination:
-        """Return what is to be said of the trimap."""
-        steps = Steps("checking", 2, progress, cancel)
-        labels = np.asarray(self.labels)
-        findings = examine(labels)
-        steps.advance()
-        if not any(finding.blocks for finding in findings):
-            findings += find_islands(labels)
-        steps.advance()
-        return Examination(tuple(findings), 1 - float(np.count_nonzero(labels)) / labels.size)
+        record = {
+            **self.request.facts(),
+            **{f"{name}_sha256": sha256 for name, sha256 in inputs.items()},
+            "sha256": fingerprint(labels),
+            "versions": versions("scipy"),
+        }
+        return MadeTrimap(labels, changes, inputs, record)

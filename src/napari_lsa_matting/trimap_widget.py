@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
-from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from lsa_engine.errors import InputError
 from napari_lsa_matting.autosave import Autosave
+from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.latest_job import LatestJob
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
@@ -28,24 +28,18 @@ from napari_lsa_matting.layers import (
 )
 from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import JobControls, Message, Panel, side_by_side
-from napari_lsa_matting.plane_writer import PlaneChanges, PlaneEdit, PlaneWriter
+from napari_lsa_matting.plane_writer import PlaneEdit, PlaneWriter
 from napari_lsa_matting.session import session_of
 from napari_lsa_matting.settings import read_settings
-from napari_lsa_matting.trimap_layer import (
-    BACKGROUND,
-    FOREGROUND,
-    LABEL_COLOURS,
-    LABEL_NAMES,
-    UNKNOWN,
-    add_trimap_layer,
-    plane_of,
-)
+from napari_lsa_matting.trimap_code import record_making, trimap_script
+from napari_lsa_matting.trimap_examination import Examination, ExamineRequest
+from napari_lsa_matting.trimap_layer import add_trimap_layer, plane_of
+from napari_lsa_matting.trimap_paint import make_paint_buttons
 from napari_lsa_matting.trimap_requests import (
-    EditRequest,
-    Examination,
-    ExamineRequest,
     FileRequest,
     LabelsRequest,
+    MadeTrimap,
+    MakeRequest,
 )
 from napari_lsa_matting.trimap_sources import STROKES, TrimapSources
 from napari_lsa_matting.trimap_tools import TrimapTools
@@ -53,11 +47,6 @@ from napari_lsa_matting.trimap_tools import TrimapTools
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-_HINTS = {
-    FOREGROUND: "Paint where the object surely is.",
-    BACKGROUND: "Paint where the object surely is not.",
-    UNKNOWN: "Erase: the matte is found where nothing is painted.",
-}
 _NO_TRIMAP = "There is no trimap yet: paint a new one, open a file, or make one."
 _OFFER = "An earlier session has left a trimap of this image that may not have been saved."
 _WAIT = "Wait until the change is done, or cancel it."
@@ -100,6 +89,8 @@ class TrimapWidget(Panel):
         self.tool_controls.run_button.hide()
         change.addRow(self.tool_controls)
         self.follow_job(self.tool_controls)
+        self.code = CopyCode("the trimap as it was last made or changed by a button")
+        self.add(self.code)
         self._show_offer()
         self.refresh()
 
@@ -143,7 +134,7 @@ class TrimapWidget(Panel):
             return
         request = FileRequest(Path(path), plane_grid(image)[1], image.name)
         deliver = partial(self._add, image, plane_index(image, self.viewer))
-        self.controls.start(f"Trimap from {Path(path).name}", request.run, deliver)
+        self.controls.start(f"Trimap from {Path(path).name}", MakeRequest(request).run, deliver)
         self.refresh()
 
     def use_tool(self, name: str) -> None:
@@ -195,7 +186,7 @@ class TrimapWidget(Panel):
             "Trimap",
             LayerChoice(self.viewer, is_labels, is_trimap, tooltip="The trimap to paint on, to change and to check."),
         )
-        self.paint_buttons = self._make_paint_buttons()
+        self.paint_buttons = make_paint_buttons(self.viewer, self.trimap)
         self.undo_button = QPushButton("Undo")
         self.undo_button.setToolTip("Take back the last stroke or change; Ctrl+Z does so on the selected layer.")
         self.undo_button.clicked.connect(lambda: self.trimap.layer.undo())
@@ -205,19 +196,6 @@ class TrimapWidget(Panel):
         paint.addRow(grid)
         self.status = Message()
         paint.addRow(self.status)
-
-    def _make_paint_buttons(self) -> dict[int, QPushButton]:
-        buttons = {}
-        for label in (FOREGROUND, BACKGROUND, UNKNOWN):
-            button = QPushButton(f"{label} {LABEL_NAMES[label]}")
-            button.setToolTip(_HINTS[label])
-            if label in LABEL_COLOURS:
-                swatch = QPixmap(12, 12)
-                swatch.fill(QColor(LABEL_COLOURS[label]))
-                button.setIcon(QIcon(swatch))
-            button.clicked.connect(partial(_take_brush, self.viewer, self.trimap, label))
-            buttons[label] = button
-        return buttons
 
     def _make_new(self, _: bool = False) -> None:
         layer = add_trimap_layer(self.viewer, self.image.layer, {})
@@ -241,11 +219,11 @@ class TrimapWidget(Panel):
         if image is None or path is None:
             return
         request = FileRequest(path, spatial_shape(image), image.name)
-        self.controls.start("Restoring the trimap", request.run, partial(self._add_restored, image))
+        self.controls.start("Restoring the trimap", MakeRequest(request).run, partial(self._add_restored, image))
         self.refresh()
 
-    def _add_restored(self, image: Image, labels: NDArray[np.uint8]) -> None:
-        self._add(image, (), labels)
+    def _add_restored(self, image: Image, made: MadeTrimap) -> None:
+        self._add(image, (), made)
         self._autosave.dismiss()
 
     def _place_problem(self, layer: Layer) -> str | None:
@@ -274,15 +252,21 @@ class TrimapWidget(Panel):
         if isinstance(target, Labels) and target in self.viewer.layers and target.data.shape == spatial_shape(source):
             self._edit(self.controls, title, request, target, index, labels_plane(target, index))
         else:
-            self.controls.start(title, request.run, partial(self._add, source, index))
+            deliver = partial(self._add_made, request, source, index)
+            self.controls.start(title, MakeRequest(request).run, deliver)
             self.refresh()
 
-    def _add(self, source: Layer, index: Index, labels: NDArray[np.uint8]) -> None:
+    def _add_made(self, request: LabelsRequest, source: Layer, index: Index, made: MadeTrimap) -> None:
+        self._add(source, index, made)
+        self.code.offer(partial(trimap_script, request, made.inputs))
+
+    def _add(self, source: Layer, index: Index, made: MadeTrimap) -> None:
         """Show labels as a new layer on the one that they were made for."""
         if source not in self.viewer.layers:
             self.controls.outcome.say(f"{source.name!r} was removed meanwhile, so its trimap was dropped.")
             return
-        layer = add_trimap_layer(self.viewer, source, {index: labels})
+        layer = add_trimap_layer(self.viewer, source, {index: made.labels})
+        record_making(layer, index, made.record)
         session_of(self.viewer).remember_output(source, "trimap", layer)
 
     def _edit(
@@ -295,21 +279,29 @@ class TrimapWidget(Panel):
         labels: NDArray[Any],
     ) -> None:
         """Bring a plane of a trimap to what a request makes of it, as one step that can be undone."""
-        deliver = partial(self._write, controls, layer, index, labels)
-        controls.start(title, EditRequest(request, labels).run, deliver)
+        deliver = partial(self._write, controls, request, layer, index, labels)
+        controls.start(title, MakeRequest(request, labels).run, deliver)
         self.refresh()
 
     def _write(
-        self, controls: JobControls, layer: Labels, index: Index, before: NDArray[Any], changes: PlaneChanges
+        self,
+        controls: JobControls,
+        request: LabelsRequest,
+        layer: Labels,
+        index: Index,
+        before: NDArray[Any],
+        made: MadeTrimap,
     ) -> None:
         if layer not in self.viewer.layers:
             controls.outcome.say(f"{layer.name!r} was removed meanwhile, so the change was dropped.")
         elif not np.array_equal(plane_of(layer, index), before):
             controls.outcome.say("The trimap was painted on meanwhile, so the change was dropped: try it again.")
-        elif not changes.values.size:
+        elif made.changes is None or not made.changes.values.size:
             controls.outcome.say("There was nothing to change.")
         else:
-            self._writer = PlaneWriter(layer, [PlaneEdit(index, changes)], self)
+            record_making(layer, index, made.record)
+            self.code.offer(partial(trimap_script, request, made.inputs))
+            self._writer = PlaneWriter(layer, [PlaneEdit(index, made.changes)], self)
             self._writer.finished.connect(self._end_writing)
             self._writer.start()
 
@@ -334,12 +326,3 @@ class TrimapWidget(Panel):
             texts.insert(0, f"Ready to matte: {100 * examination.unknown:.0f} % of the pixels are unknown.")
         self.status.say(*texts)
         self._show_problem()
-
-
-def _take_brush(viewer: ViewerModel, trimap: LayerChoice, label: int, _: bool = False) -> None:
-    """Select the trimap layer and paint with a label; unknown, label 0, is napari's eraser."""
-    layer = trimap.layer
-    viewer.layers.selection.active = layer
-    layer.mode = "erase" if label == UNKNOWN else "paint"
-    if label != UNKNOWN:
-        layer.selected_label = label

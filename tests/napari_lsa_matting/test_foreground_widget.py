@@ -11,7 +11,7 @@ import pytest
 
 import lsa_engine as lsa
 from napari_lsa_matting.foreground_widget import ForegroundWidget
-from napari_lsa_matting.layers import METADATA_KEY, with_provenance
+from napari_lsa_matting.layers import METADATA_KEY, fingerprint, with_provenance
 
 
 @pytest.fixture
@@ -41,9 +41,10 @@ def run(qtbot: Any, widget: ForegroundWidget) -> None:
 
 
 def test_a_cut_out_has_the_engine_s_colours_and_the_alpha(
-    matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any
+    matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any, saved_to: Any, copied: Any, execute: Any
 ) -> None:
     widget = open_widget(matted_viewer)
+    assert not widget.code.button.isEnabled()
     run(qtbot, widget)
     photo, layer = matted_viewer.layers["photo"], matted_viewer.layers["cut-out"]
     foreground, _ = lsa.estimate_foreground(photo.data, scene.alpha)
@@ -57,6 +58,8 @@ def test_a_cut_out_has_the_engine_s_colours_and_the_alpha(
         *("cut-out", "photo", "alpha"),
         "lsa",
     )
+    assert record["alpha_sha256"] == fingerprint(scene.alpha) and "lsa_engine" in record["versions"]
+    np.testing.assert_allclose(execute(copied(widget.code))["cutout"], layer.data, atol=1e-5)
 
 
 def test_the_cut_out_can_be_seen_and_what_covers_it_is_hidden(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:

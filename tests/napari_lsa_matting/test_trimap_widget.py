@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_lsa_matting.layers import with_provenance
+from napari_lsa_matting.layers import METADATA_KEY, with_provenance
 from napari_lsa_matting.trimap_widget import TrimapWidget
 
 
@@ -81,7 +81,9 @@ def test_the_buttons_take_up_the_brush_of_each_label(scene_viewer: Any, open_wid
     assert [button.text() for button in widget.paint_buttons.values()] == ["1 foreground", "2 background", "0 unknown"]
 
 
-def test_a_segmentation_becomes_a_trimap_by_physical_distances(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+def test_a_segmentation_becomes_a_trimap_by_physical_distances(
+    scene_viewer: Any, open_widget: Any, qtbot: Any, saved_to: Path, copied: Any, execute: Any
+) -> None:
     scene_viewer.layers.remove("trimap")
     photo = scene_viewer.layers["photo"]
     cells = np.zeros((48, 64), np.int32)
@@ -100,12 +102,17 @@ def test_a_segmentation_becomes_a_trimap_by_physical_distances(scene_viewer: Any
     assert np.array_equal(trimap.translate, photo.translate)
     assert trimap.units == photo.units
 
+    assert [step["inner"] for step in trimap.metadata[METADATA_KEY]["made"][""]] == [1.0]
+    np.testing.assert_array_equal(execute(copied(widget.code))["trimap"].to_labels(), trimap.data)
+
     # Once more with another distance: the same layer, and one step of undo leads back.
     widget.sources.outer.value = 2.0
     widget.controls.run_button.click()
     settle(qtbot, widget)
     assert [layer.name for layer in scene_viewer.layers] == ["photo", "cells", "trimap"]
     assert int(trimap.data[24, 10]) == 2 and int(trimap.data[24, 11]) == 2
+    assert [step["outer"] for step in trimap.metadata[METADATA_KEY]["made"][""]] == [3.0, 2.0]
+    np.testing.assert_array_equal(execute(copied(widget.code))["trimap"].to_labels(), trimap.data)
     trimap.undo()
     assert int(trimap.data[24, 11]) == 0
 

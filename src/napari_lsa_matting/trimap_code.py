@@ -1,0 +1,100 @@
+"""How a trimap was made: scripts of its makers and tools, and the record of them in the layer's metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lsa_engine.versions import versions
+from napari_lsa_matting.code_inputs import Recorded, array_input, image_input
+from napari_lsa_matting.code_snippet import Input, Script
+from napari_lsa_matting.layers import METADATA_KEY, Index
+from napari_lsa_matting.stack_frames import place_name
+from napari_lsa_matting.trimap_requests import AlphaRequest, SegmentationRequest, StrokesRequest, ToolRequest
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+_MADE = "made"
+
+
+def record_making(trimap: Labels, index: Index, record: Mapping[str, Any]) -> None:
+    """Note in a trimap layer's metadata how a plane was made or changed, after what was noted of it before.
+
+    Each entry has the SHA-256 of the labels that came of it, so that it can be told whether they were painted on.
+    """
+    there = trimap.metadata.get(METADATA_KEY)
+    there = dict(there) if isinstance(there, Mapping) else {}
+    made = dict(there.get(_MADE, {}))
+    made[place_name(index)] = [*made.get(place_name(index), []), dict(record)]
+    trimap.metadata = {**trimap.metadata, METADATA_KEY: {**there, _MADE: made}}
+
+
+@singledispatch
+def trimap_script(request: Any, inputs: Mapping[str, str]) -> Script:
+    """Return the script of what makes or changes a trimap.
+
+    Parameters
+    ----------
+    request : LabelsRequest
+        What makes it.
+    inputs : mapping of str to str
+        SHA-256 of what it was made from, by name.
+
+    Raises
+    ------
+    TypeError
+        If there is no script for this kind of request.
+    """
+    raise TypeError(f"Got a {type(request).__name__}, for which there is no script.")
+
+
+@trimap_script.register
+def _(request: SegmentationRequest, inputs: Mapping[str, str]) -> Script:
+    given = Recorded(lambda: np.asarray(request.labels), inputs["labels"], "The labels of the segmentation")
+    distances = f"inner={request.inner!r}, outer={request.outer!r}, spacing={request.spacing!r}"
+    line = f"trimap = lsa.Trimap.from_mask(labels > 0, {distances})"
+    return _script("A trimap from a segmentation", array_input("labels", given), line)
+
+
+@trimap_script.register
+def _(request: AlphaRequest, inputs: Mapping[str, str]) -> Script:
+    given = Recorded(lambda: np.asarray(request.alpha), inputs["alpha"], "The pixels of the alpha")
+    line = f"trimap = lsa.Trimap.from_alpha(alpha, {request.inner!r}, {request.outer!r}, spacing={request.spacing!r})"
+    return _script("A trimap from an alpha", array_input("alpha", given), line)
+
+
+@trimap_script.register
+def _(request: StrokesRequest, inputs: Mapping[str, str]) -> Script:
+    settings: dict[str, Any] = {"certainty": request.certainty, "width": request.width, "spacing": request.spacing}
+    settings["data_range"] = request.image.data_range
+    lines = (
+        "trimap = trimap_from_scribbles(",
+        "    image,",
+        "    strokes,",
+        *(f"    {name}={value!r}," for name, value in settings.items()),
+        ")",
+    )
+    strokes = Input({"labels": lambda: request.labels}, ('strokes = lsa.Trimap.from_labels(arrays["labels"])',))
+    return Script(
+        title=f"A trimap from strokes on {request.image.name!r}",
+        versions=versions("scikit-image", "scipy"),
+        inputs=(image_input(request.image, inputs["image"], None), strokes),
+        body=("", *lines),
+        imports=("lsa_engine.scribbles.trimap_from_scribbles",),
+    )
+
+
+@trimap_script.register
+def _(request: ToolRequest, inputs: Mapping[str, str]) -> Script:
+    tool = request.tool.__name__
+    before = Input({"labels": lambda: request.labels}, ('before = lsa.Trimap.from_labels(arrays["labels"])',))
+    line = f"trimap = {tool}(before, {request.size!r}, {request.spacing!r})"
+    return _script("A trimap changed", before, line, f"{request.tool.__module__}.{tool}")
+
+
+def _script(title: str, given: Input, line: str, *imports: str) -> Script:
+    return Script(title, versions("scipy"), (given,), ("", line), imports)
