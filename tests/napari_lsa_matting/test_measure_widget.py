@@ -153,7 +153,14 @@ def test_a_second_run_moves_the_point_and_adds_none(
 
 
 def test_objects_become_features_of_their_labels(
-    matted_viewer: Any, cells: np.ndarray, open_widget: Any, qtbot: Any, scene: Any
+    matted_viewer: Any,
+    cells: np.ndarray,
+    open_widget: Any,
+    qtbot: Any,
+    scene: Any,
+    saved_to: Any,
+    copied: Any,
+    execute: Any,
 ) -> None:
     widget = open_widget(matted_viewer)
     choose(widget, matted_viewer, labels="cells")
@@ -170,6 +177,11 @@ def test_objects_become_features_of_their_labels(
     assert layer.metadata[METADATA_KEY]["kind"] == "measurements"
     assert not any(isinstance(unwrap(layer), Points) for layer in matted_viewer.layers)
     assert widget.controls.outcome.text() == "2 objects; the rows are also features of 'cells'."
+    assert "scipy" in layer.metadata[METADATA_KEY]["versions"]
+    assert execute(copied(widget.code))["table"] == expected
+    layer.data[0, 0] = 7
+    assert copied(widget.code) == ""
+    assert widget.code.status.text().startswith("The labels of 'cells' were changed since the run")
 
 
 def test_features_that_the_user_has_stay_and_those_of_an_earlier_run_go(
