@@ -301,7 +301,7 @@ def test_an_alpha_without_an_edge_is_refused_by_name(
 
 
 def test_weights_are_tuned_on_open_layers_and_matte_them(
-    widget: TrainingWidget, viewer: Any, scene: Any, random_weights: str, qtbot: Any, tmp_path: Path
+    random_weights: str, widget: TrainingWidget, viewer: Any, scene: Any, qtbot: Any, tmp_path: Path
 ) -> None:
     viewer.add_image(np.round(scene.image * 255).astype(np.uint8), name="photo", rgb=True)
     viewer.add_labels(Trimap(scene.trimap).to_labels(), **trimap_settings())
