@@ -151,6 +151,7 @@ class TiledObjective:
         prepared = self._tiled.prepare(tile, self._steps)
         with torch.no_grad(), self._tiled.runner.precision():
             prepared.want_boxes(boxes)
+        prepared.settle()
         return prepared
 
     def _prepared(self, number: int) -> PreparedDecoder:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsa_engine.boxes import Box, cover
+from lsa_engine.errors import InputError
 from lsa_engine.network.decoder import DecoderStage, Gates, Refinements, opened_gates
 from lsa_engine.network.lsanet import LSANet
 
@@ -69,7 +70,8 @@ class PreparedDecoder:
     stays as it is without refinement; a pixel then depends on what lies near it alone, and every stage is computed only
     as far as is wanted, with the same numbers there as if it were computed everywhere.
 
-    Nothing is wanted until :meth:`want` was called; call it again when :attr:`gates` were replaced.
+    Nothing is wanted until :meth:`want` was called; call it again when :attr:`gates` were replaced. With frozen gates,
+    :meth:`settle` then lets go of everything else.
 
     Parameters
     ----------
@@ -113,6 +115,7 @@ class PreparedDecoder:
             of_skip, self._above[level] = _split(convolution.weight, skip.shape[1])
             self._beside[level] = F.conv2d(skip, of_skip, convolution.bias, padding=1)
         self._of_inputs, self._of_stage1 = _split(network.head.conv1.weight, inputs.shape[1])
+        self._sizes = {level: (part.shape[-2], part.shape[-1]) for level, part in self._beside.items()}
         self.boxes: list[Box] = []
         self._given: list[Tensor] = []
         if gates == "frozen":
@@ -122,7 +125,8 @@ class PreparedDecoder:
         """Return the gates (1, C, 1, 1) of stages 4…1 that refinement tensors open, over the whole image."""
 
         def activations(level: int, x: Tensor) -> Tensor:
-            return self._activations(level, [self._whole(level)], x, *refinements[level + 1])[0]
+            whole = [self._whole(level)], [self._beside[level]]
+            return self._activations(level, *whole, x, *refinements[level + 1])[0]
 
         return opened_gates(self._stages, _LEVELS, self._deepest, activations)
 
@@ -141,22 +145,44 @@ class PreparedDecoder:
             for box in self._around
         ]
         self._parts: dict[int, list[Box]] = {}
+        self._near: dict[int, list[Tensor]] = {}
         needed = [box.halved() for box in self._around]
         for level in reversed(_LEVELS):
             if self.gates is None:
                 self._parts[level] = [self._whole(level)]
-                continue
-            height, width = self._beside[level].shape[-2:]
-            mask = np.zeros((height, width), bool)
-            for box in needed:
-                mask[box.top : box.bottom, box.left : box.right] = True
-            self._parts[level] = cover(mask)
-            needed = [box.grown(1, (height, width)).halved() for box in self._parts[level]]
+            else:
+                mask = np.zeros(self._sizes[level], bool)
+                for box in needed:
+                    box.cut(mask)[...] = True
+                self._parts[level] = cover(mask)
+                needed = [box.grown(1, self._sizes[level]).halved() for box in self._parts[level]]
+            self._near[level] = [box.cut(self._beside[level]) for box in self._parts[level]]
+
+    def settle(self) -> None:
+        """Let go of all that the boxes chosen last do not need; no others can be chosen afterwards.
+
+        What is held then grows with the boxes, not with the image.
+
+        Raises
+        ------
+        InputError
+            If the gates are live: they need the whole image.
+        """
+        if self.gates is None:
+            raise InputError("Got a decoder with live gates to settle, expected frozen ones; it needs the whole image.")
+        for level, parts in self._near.items():
+            self._near[level] = [part.clone(memory_format=torch.channels_last) for part in parts]
+        self._beside.clear()
+        del self._inputs
 
     @property
     def nbytes(self) -> int:
         """Bytes that it holds beside the network's weights."""
-        held = [self._inputs, self._deepest, *self._beside.values(), *self._given]
+        held = [self._deepest, *self._given]
+        if self._beside:
+            held += [self._inputs, *self._beside.values()]
+        else:
+            held += [part for parts in self._near.values() for part in parts]
         return sum(tensor.nbytes for tensor in held)
 
     def __call__(self, refinements: Refinements) -> list[Tensor]:
@@ -172,22 +198,27 @@ class PreparedDecoder:
 
     def _stage(self, level: int, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Return a stage's gated map; with frozen gates, 0 where nobody wants it."""
-        parts = self._activations(level, self._parts[level], x, scale, shift)
+        parts = self._activations(level, self._parts[level], self._near[level], x, scale, shift)
         if self.gates is None:
             return self._stages[level].gated(parts[0])
         gated = [part * self.gates[level] for part in parts]
-        return cast(Tensor, _PasteAll.apply(self._beside[level].shape, self._parts[level], *gated))
+        return cast(Tensor, _PasteAll.apply((1, gated[0].shape[1], *self._sizes[level]), self._parts[level], *gated))
 
     def _whole(self, level: int) -> Box:
-        height, width = self._beside[level].shape[-2:]
+        height, width = self._sizes[level]
         return Box(0, height, 0, width)
 
-    def _activations(self, level: int, boxes: Sequence[Box], x: Tensor, scale: Tensor, shift: Tensor) -> list[Tensor]:
-        """Return a stage's parts before their gate, from the map of the stage before and its refinement tensors."""
-        beside = self._beside[level]
-        size = beside.shape[-2:]
+    def _activations(
+        self, level: int, boxes: Sequence[Box], beside: Sequence[Tensor], x: Tensor, scale: Tensor, shift: Tensor
+    ) -> list[Tensor]:
+        """Return a stage's parts before their gate.
+
+        They come from what the skip gives beside them, the map of the stage before, and its refinement tensors.
+        """
+        size = self._sizes[level]
         parts = []
-        for box, below in zip(boxes, _CutAll.apply(x, [box.grown(1, size).halved() for box in boxes]), strict=True):
+        cuts = _CutAll.apply(x, [box.grown(1, size).halved() for box in boxes])
+        for box, here, below in zip(boxes, beside, cuts, strict=True):
             self.check()
             around = box.grown(1, size)
             lower = around.halved()
@@ -197,7 +228,7 @@ class PreparedDecoder:
             start = Box(2 * lower.top, 2 * lower.bottom, 2 * lower.left, 2 * lower.right)
             edges = (box.left == 0, box.right == size[1], box.top == 0, box.bottom == size[0])
             padded = F.pad(around.within(start).cut(doubled), [int(edge) for edge in edges])
-            parts.append(torch.relu_(box.cut(beside) + F.conv2d(padded, self._above[level])))
+            parts.append(torch.relu_(here + F.conv2d(padded, self._above[level])))
         return parts
 
     def _matrices(self, level: int, box: Box, cells: int, device: torch.device) -> list[Tensor]:

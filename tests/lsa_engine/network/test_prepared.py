@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lsa_engine.boxes import cover
+from lsa_engine.errors import InputError
 from lsa_engine.network import LSANet, build_network, fold_batch_norm
 from lsa_engine.network.decoder import DecoderStage
 from lsa_engine.network.prepared import PreparedDecoder
@@ -80,6 +81,35 @@ def test_with_frozen_gates_too_wherever_it_is_computed(
         monkeypatch.undo()
         live = network.decode(inputs, features, refinements)
     assert (live - whole).abs().max() > 1e-4  # or the gates would not matter here
+
+
+def test_settled_it_holds_little_and_gives_the_same_forth_and_back(network: LSANet) -> None:
+    torch.manual_seed(7)
+    size = (190, 261)
+    inputs = torch.rand(1, network.size.input_channels, *size)
+    with torch.no_grad():
+        prepared = PreparedDecoder(network, inputs, network.encode(inputs), "frozen")
+        prepared.want(spots(*size))
+    refinements = some_refinements(network)
+    leaves = [tensor.requires_grad_() for pair in refinements.values() for tensor in pair]
+
+    def parts_and_gradients() -> list[torch.Tensor]:
+        parts = prepared(refinements)
+        return [*parts, *torch.autograd.grad([part.square().sum() for part in parts], leaves)]
+
+    expected, held = parts_and_gradients(), prepared.nbytes
+    prepared.settle()
+    for now, before in zip(parts_and_gradients(), expected, strict=True):
+        torch.testing.assert_close(now, before, atol=1e-5, rtol=1e-4)
+    assert prepared.nbytes < held / 2
+
+
+def test_live_gates_cannot_be_settled(network: LSANet) -> None:
+    inputs = torch.rand(1, network.size.input_channels, 64, 64)
+    with torch.no_grad():
+        prepared = PreparedDecoder(network, inputs, network.encode(inputs))
+    with pytest.raises(InputError, match="frozen"):
+        prepared.settle()
 
 
 @pytest.mark.parametrize("gates", ["live", "frozen"])
