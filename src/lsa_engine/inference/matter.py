@@ -12,21 +12,22 @@ import torch
 from lsa_engine.devices import choose_device, choose_dtype
 from lsa_engine.errors import InputError
 from lsa_engine.guidance import is_compiled
+from lsa_engine.inference.answering import answer, answer_corrected, answer_known
 from lsa_engine.inference.augmentation import SCALES
 from lsa_engine.inference.correction import LiveCorrection
 from lsa_engine.inference.descent import Refined
 from lsa_engine.inference.loading import load_network
-from lsa_engine.inference.memory import Way, with_what_memory_there_is
+from lsa_engine.inference.memory import Way
 from lsa_engine.inference.outcome import Outcome
-from lsa_engine.inference.pairs import KNOWN, check_pair
-from lsa_engine.inference.planes import violation_of, write_matte
+from lsa_engine.inference.pairs import check_pair
 from lsa_engine.inference.refinement import Refinement
 from lsa_engine.inference.reporting import Reporter
-from lsa_engine.inference.results import MatteResult, Report
-from lsa_engine.inference.sinks import Sink, new_sink, open_sink
+from lsa_engine.inference.results import MatteResult
+from lsa_engine.inference.sinks import Sink
 from lsa_engine.inference.sources import ImageSource
+from lsa_engine.inference.task import Task
 from lsa_engine.inference.tiled_matte import predict_tiled, refine_tiled
-from lsa_engine.inference.tiling import Tiles, checked_tiles, chosen_side
+from lsa_engine.inference.tiling import Tiles, checked_tiles
 from lsa_engine.inference.whole import Runner, predict_whole, refine_whole
 from lsa_engine.network import LSANet, lay_out
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
@@ -182,13 +183,13 @@ class Matter:
         _check_tta(tta)
         start = time.perf_counter()
 
-        def run(way: Way, image: ImageSource, trimap: Trimap, sink: Sink) -> Outcome:
-            watched = (_begun("matting", way.runner.network), progress, cancel)
+        def run(way: Way, task: Task) -> Outcome:
             if way.side is None:
-                return predict_whole(way.runner, image, trimap, sink, tta, *watched)
-            return predict_tiled(way.runner, image, trimap, sink, way.side, *watched)
+                return predict_whole(way.runner, task, tta)
+            return predict_tiled(way.runner, task, way.side)
 
-        return self._compute(run, Reporter("none", start, tta), out, whole=bool(tta))
+        reporter = self._reporter("none", start, tta)
+        return self._compute(run, "matting", reporter, out, progress, cancel, whole=bool(tta))
 
     def refine(
         self,
@@ -224,15 +225,14 @@ class Matter:
         start = time.perf_counter()
         self._live = None
 
-        def run(way: Way, image: ImageSource, trimap: Trimap, sink: Sink) -> Outcome:
-            watched = (_begun("encoding", way.runner.network), progress, cancel, start)
+        def run(way: Way, task: Task) -> Outcome:
             if way.side is None:
-                return refine_whole(way.runner, image, trimap, sink, tta, settings, *watched)
-            room = self.memory_limit * _ROOM
-            return refine_tiled(way.runner, image, trimap, sink, way.side, room, settings, *watched)
+                return refine_whole(way.runner, task, tta, settings, start)
+            return refine_tiled(way.runner, task, way.side, self.memory_limit * _ROOM, settings, start)
 
         whole = bool(tta) or settings.method == "paper"
-        return self._compute(run, Reporter(settings.method, start, tta, settings), out, whole=whole)
+        reporter = self._reporter(settings.method, start, tta, settings)
+        return self._compute(run, "encoding", reporter, out, progress, cancel, whole=whole)
 
     def correct(
         self,
@@ -273,7 +273,7 @@ class Matter:
             raise InputError(f"Got refinement method {settings.method!r} for a correction, expected 'fast'; choose it.")
         edited = as_trimap(edited_trimap)
         if not edited.unknown.any():
-            return self._known_result(edited, Reporter("known", start), None)
+            return answer_known(self._runner(), edited, self._reporter("known", start))
         edited.require_known()
         steps = Steps("correcting", settings.iterations, progress, cancel)
         refined = live.correct(edited, settings, steps)
@@ -318,15 +318,8 @@ class Matter:
     def _corrected(
         self, refined: Refined[Any], live: LiveCorrection, settings: Refinement, start: float
     ) -> MatteResult:
-        planes = []
-        for output in (refined.output, live.initial):
-            planes.append(new_sink(live.trimap.shape))
-            write_matte(output, live.trimap, planes[-1])
-        violation = violation_of(live.initial, live.trimap)
-        outcome = Outcome(violation, refined.evaluations, refined=[refined])
         way = self._live_way or Way(self._runner(), None)
-        report = self._report(Reporter("correction", start, 0, settings), live.trimap, way, outcome)
-        return MatteResult(planes[0].array, planes[1].array, report, None, violation.map)
+        return answer_corrected(refined, live, way, self._reporter("correction", start, 0, settings))
 
     def close(self) -> None:
         """Let go of the network, the image and the trimap; the memory is free afterwards."""
@@ -347,50 +340,28 @@ class Matter:
 
     def _compute(
         self,
-        run: Callable[[Way, ImageSource, Trimap, Sink], Outcome],
+        run: Callable[[Way, Task], Outcome],
+        message: str,
         reporter: Reporter,
         out: Any,
+        progress: ProgressCallback | None,
+        cancel: CancelToken | None,
         *,
         whole: bool,
     ) -> MatteResult:
         """Return what `run` computes of the pair in hand, at once if it must be `whole`, else as the memory allows."""
         image, trimap = check_pair(self._image, self._trimap)
-        if not trimap.unknown.any():
-            return self._known_result(trimap, reporter, out)
-        trimap.require_known()
         runner = self._runner()
-        refining = reporter.settings is not None
-        side = chosen_side(self.tiles, self.memory_limit, runner.network, trimap.shape, refining=refining)
-        if whole and side is not None and self.tiles != "auto":
-            raise InputError(
-                f"Got tiles of {side} pixels with test-time augmentation or the paper's refinement, which take the "
-                "whole image: choose tiles='off', or the fast refinement without augmentation."
-            )
-        with open_sink(out, trimap.shape) as sink:
-            outcome, way, notes = with_what_memory_there_is(
-                lambda way: run(way, image, trimap, sink),
-                Way(runner, None if whole else side),
-                trimap.shape,
-                tileable=not whole and self.tiles != "off",
-            )
-        alpha = sink.result()
-        self._live, self._live_way = outcome.live, way
-        report = self._report(reporter, trimap, way, outcome, notes)
-        initial = alpha if outcome.initial_alpha is None else outcome.initial_alpha
-        return MatteResult(alpha, initial, report, outcome.uncertainty, outcome.violation.map)
 
-    def _known_result(self, trimap: Trimap, reporter: Reporter, out: Any) -> MatteResult:
-        with open_sink(out, trimap.shape) as sink:
-            sink.write_known(trimap.values)
-        alpha = sink.result()
-        known = Reporter("known", reporter.start)
-        return MatteResult(alpha, alpha, self._report(known, trimap, Way(self._runner(), None), None, (KNOWN,)))
+        def run_into(way: Way, sink: Sink) -> Outcome:
+            return run(way, Task(image, trimap, sink, _begun(message, runner.network), progress, cancel))
 
-    def _report(
-        self, reporter: Reporter, trimap: Trimap, way: Way, outcome: Outcome | None, notes: tuple[str, ...] = ()
-    ) -> Report:
-        identity = (self.weights, self.weights_sha256, self.size)
-        return reporter.report(identity, trimap.shape, way, outcome, notes)
+        answered = answer(run_into, runner, trimap, reporter, out, self.tiles, self.memory_limit, whole=whole)
+        result, self._live, self._live_way = answered
+        return result
+
+    def _reporter(self, method: str, start: float, tta: int = 0, settings: Refinement | None = None) -> Reporter:
+        return Reporter((self.weights, self.weights_sha256, self.size), method, start, tta, settings)
 
 
 def _check_tta(tta: int) -> None:

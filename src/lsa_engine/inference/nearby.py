@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ _BLOCK = 16
 _HEAD = 8  # three convolutions and bilinear doubling, rounded up
 
 
-class Region(NamedTuple):
+@dataclass(frozen=True)
+class Region:
     """A part of an image (H, W), made of square blocks.
 
     Attributes
@@ -39,16 +41,16 @@ class Region(NamedTuple):
         reach = [-(-(length // 12 + 32) // _BLOCK) for length in edit.shape]
         return cls(ndimage.maximum_filter(blocks, [2 * length + 1 for length in reach]), (edit.shape[0], edit.shape[1]))
 
+    @cached_property
     def mask(self) -> NDArray[np.bool_]:
-        """Return its pixels (H, W)."""
+        """Its pixels (H, W)."""
         height, width = self.shape
         return self.blocks.repeat(_BLOCK, 0)[:height].repeat(_BLOCK, 1)[:, :width]
 
     def share(self, pixels: NDArray[np.bool_]) -> float:
         """Return the share of some pixels (H, W) that lies inside; 1 if there are none, or the region is empty."""
-        inside = self.mask()
         total = np.count_nonzero(pixels)
-        return np.count_nonzero(pixels & inside) / total if total and inside.any() else 1.0
+        return np.count_nonzero(pixels & self.mask) / total if total and self.blocks.any() else 1.0
 
     def cells(self, stage: int, count: int) -> NDArray[np.bool_]:
         """Return the cells (S, S) of a grid after a decoder stage that act on pixels of the region alone."""

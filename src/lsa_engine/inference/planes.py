@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsa_engine.boxes import Box
-from lsa_engine.inference.sinks import Sink
+from lsa_engine.inference.sinks import Sink, new_sink
 from lsa_engine.inference.tiling import masks_within
 from lsa_engine.trimap import Trimap
 
@@ -21,6 +21,14 @@ def write_matte(output: Tensor | Parts, trimap: Trimap, sink: Sink) -> None:
         sink.write_known(trimap.values)
     for box, part in _parts(output, trimap):
         write_part(box, part, trimap, sink)
+
+
+def matte_plane(output: Tensor | Parts, trimap: Trimap) -> NDArray[np.float32]:
+    """Return what :func:`write_matte` writes as a new array (H, W)."""
+    sink = new_sink(trimap.shape)
+    write_matte(output, trimap, sink)
+    plane: NDArray[np.float32] = sink.array
+    return plane
 
 
 def write_part(box: Box, output: Tensor, trimap: Trimap, sink: Sink) -> None:

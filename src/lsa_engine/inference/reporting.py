@@ -25,6 +25,8 @@ class Reporter:
 
     Attributes
     ----------
+    identity : (str, str, str)
+        Name and hash of the weights, and the network's size.
     method : str
         As in :class:`Report`.
     start : float
@@ -35,25 +37,17 @@ class Reporter:
         Those of the refinement.
     """
 
+    identity: tuple[str, str, str]
     method: str
     start: float
     tta: int = 0
     settings: Refinement | None = None
 
-    def report(
-        self,
-        identity: tuple[str, str, str],
-        shape: tuple[int, int],
-        way: Way,
-        outcome: Outcome | None,
-        notes: tuple[str, ...],
-    ) -> Report:
+    def report(self, shape: tuple[int, int], way: Way, outcome: Outcome | None, notes: tuple[str, ...] = ()) -> Report:
         """Return the report of an outcome, None where nothing had to be computed.
 
         Parameters
         ----------
-        identity : (str, str, str)
-            Name and hash of the weights, and the network's size.
         shape : (int, int)
             Height and width of the image.
         way : Way
@@ -70,7 +64,7 @@ class Reporter:
                 *notes,
                 f"Computed in tiles of {way.side} pixels, with the network's gates of a reduced pass over the image.",
             )
-        weights, sha256, size = identity
+        weights, sha256, size = self.identity
         return Report(
             weights=weights,
             weights_sha256=sha256,

@@ -15,16 +15,16 @@ from lsa_engine.inference.cost import Mask, Strokes, cost_masks, wanted_pixels
 from lsa_engine.inference.descent import Refined, Tensors, WholeObjective, descend
 from lsa_engine.inference.nearby import Region
 from lsa_engine.inference.outcome import Outcome
-from lsa_engine.inference.planes import spread_of, violation_of, write_matte
+from lsa_engine.inference.planes import matte_plane, spread_of, violation_of, write_matte
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.inference.refinement import Refinement
-from lsa_engine.inference.sinks import Sink, new_sink
 from lsa_engine.inference.sources import ImageSource
+from lsa_engine.inference.task import Task
 from lsa_engine.inference.watching import layer_count, watched
 from lsa_engine.network import LSANet, lay_out
 from lsa_engine.network.decoder import Gates
 from lsa_engine.network.prepared import PreparedDecoder
-from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+from lsa_engine.progress import Steps
 from lsa_engine.trimap import Trimap
 
 _STRIP_PIXELS = 1_000_000
@@ -64,54 +64,38 @@ class Runner:
             return self.network.decode(inputs, self.network.encode(inputs), rows=rows)
 
 
-def predict_whole(
-    runner: Runner,
-    image: ImageSource,
-    trimap: Trimap,
-    sink: Sink,
-    tta: int,
-    message: str,
-    progress: ProgressCallback | None,
-    cancel: CancelToken | None,
-) -> Outcome:
-    """Write the network's matte of an image to a sink."""
-    network = runner.network
-    tensors = runner.tensors(image, trimap)
+def predict_whole(runner: Runner, task: Task, tta: int) -> Outcome:
+    """Write the network's matte of an image to its sink."""
+    network, trimap = runner.network, task.trimap
+    tensors = runner.tensors(task.image, trimap)
     spread = None
     with torch.inference_mode():
         if tta == 0:
-            with watched(network, Steps(message, layer_count(network), progress, cancel)):
+            with watched(network, task.steps(layer_count(network))):
                 output = runner.forward(*tensors)
         else:
-            steps = Steps(f"{message} (augmented copies)", tta, progress, cancel)
-            batch = max(1, _BATCH_PIXELS // (image.shape[0] * image.shape[1]))
+            steps = task.steps(tta, " (augmented copies)")
+            batch = max(1, _BATCH_PIXELS // (trimap.shape[0] * trimap.shape[1]))
 
             def forward(images: Tensor, trimaps: Tensor) -> Tensor:
-                with watched(network, Steps("matting", 1, cancel=cancel)):
+                with watched(network, Steps("matting", 1, cancel=task.cancel)):
                     mattes = runner.forward(images, trimaps)
                 steps.advance(len(images))
                 return mattes
 
             output, spread, _ = augmented_matte(*tensors, tta, forward, batch)
-    write_matte(output, trimap, sink)
+    write_matte(output, trimap, task.sink)
     return Outcome(violation_of(output, trimap), max(1, tta), uncertainty=spread_of(spread, trimap))
 
 
-def refine_whole(
-    runner: Runner,
-    image: ImageSource,
-    trimap: Trimap,
-    sink: Sink,
-    tta: int,
-    settings: Refinement,
-    message: str,
-    progress: ProgressCallback | None,
-    cancel: CancelToken | None,
-    began: float,
-) -> Outcome:
-    """Write the refined matte of an image to a sink; with copies, every one is refined by itself."""
+def refine_whole(runner: Runner, task: Task, tta: int, settings: Refinement, began: float) -> Outcome:
+    """Write the refined matte of an image to its sink; with copies, every one is refined by itself.
+
+    `began` is when the refinement began, on :func:`time.perf_counter`.
+    """
+    trimap = task.trimap
     passes = settings.iterations + 1  # one to encode
-    steps = Steps(message, max(1, tta) * passes, progress, cancel)
+    steps = task.steps(max(1, tta) * passes)
     refined: list[Refined[Tensor]] = []
     lives: list[LiveCorrection | None] = []
 
@@ -123,19 +107,17 @@ def refine_whole(
             steps.reach(len(refined) * passes)
         return torch.cat([after.output, before], 1)
 
-    tensors = runner.tensors(image, trimap)
+    tensors = runner.tensors(task.image, trimap)
     spread, copies = None, 1
     if tta:
         output, spread, copies = augmented_matte(*tensors, tta, refine_one, 1, keep_begun=True)
     else:
         output = refine_one(*tensors)
-    write_matte(output[:, :1], trimap, sink)
-    before = new_sink(trimap.shape)
-    write_matte(output[:, 1:], trimap, before)
+    write_matte(output[:, :1], trimap, task.sink)
     return Outcome(
         violation_of(output[:, 1:], trimap),
         sum(one.evaluations + 1 for one in refined),
-        before.array,
+        matte_plane(output[:, 1:], trimap),
         spread_of(spread, trimap),
         refined,
         copies,
@@ -214,7 +196,7 @@ class _EncodedImage:
     ) -> WholeObjective:
         """State the cost of the whole image as a function of what acts on a region alone."""
         masks = cost_masks(trimap, settings.boundary, strokes)
-        self._aim(wanted_pixels(masks) & region.mask(), gates, steps)
+        self._aim(wanted_pixels(masks) & region.mask, gates, steps)
         free = {
             stage: torch.from_numpy(region.cells(stage, scale.shape[-1])).to(scale.device)
             for stage, (scale, _) in refined.tensors.items()

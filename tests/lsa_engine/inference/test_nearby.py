@@ -74,7 +74,7 @@ def test_a_cell_acts_on_no_pixel_outside_its_region(weights, trimap, stage) -> N
             for tensor in moved[stage]:
                 tensor[..., cells] = 3.0
             now = torch.cat([part.flatten() for part in prepared(moved)])
-            inside = np.concatenate([region.mask()[b.top : b.bottom, b.left : b.right].ravel() for b in prepared.boxes])
+            inside = np.concatenate([region.mask[b.top : b.bottom, b.left : b.right].ravel() for b in prepared.boxes])
             change = (now - before).abs().numpy()
             assert change[~inside].max() == 0
             assert not cells.any() or change[inside].max() > 0.01
@@ -84,7 +84,7 @@ def test_an_edit_moves_its_surroundings_alone(refined, trimap):
     before = refined._live.refined.output.clone()
     result = refined.correct(stroke(trimap, 180, 80, 255), lsa.Refinement(iterations=6, tolerance=0))
     after = refined._live.refined.output
-    region = Region.around(stroke(trimap, 180, 80, 255) != trimap).mask()
+    region = Region.around(stroke(trimap, 180, 80, 255) != trimap).mask
     change = (after - before).abs()[0, 0].numpy()
     assert change[~region].max() == 0
     assert change[region].max() > 0.01
