@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import os
 
-# Before numpy or torch is loaded: tests must not depend on, or fight over, the number of cores.
+# Before numpy or torch is loaded: tests must not depend on, or fight over, the number of cores. Of two processes that
+# share the tests, each has one.
+_THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(_variable, "2")
+    os.environ[_variable] = str(_THREADS)
 # On a busy machine, threads that spin while they wait take the core that the other one needs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import random
+import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Obey Ctrl-C, as programs do then that tests start: jobs in the background of a shell begin without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +39,7 @@ def fixed_seeds() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.manual_seed(0)
-        torch.set_num_threads(2)
+        torch.set_num_threads(_THREADS)
 
 
 @pytest.fixture(autouse=True)

@@ -42,8 +42,8 @@ def test_every_page_is_matted_with_its_trimap(folder, scene, capsys):
         alphas = file.asarray()
     assert alphas.dtype == np.float32
     image = (scene.image * 255).astype(np.uint8)
-    np.testing.assert_allclose(alphas[0], matted(image, scene.trimap), atol=1e-6)
-    np.testing.assert_allclose(alphas[1], matted(image[::-1], scene.trimap[::-1]), atol=1e-6)
+    np.testing.assert_allclose(alphas[0], matted(image, scene.trimap), atol=1e-4)
+    np.testing.assert_allclose(alphas[1], matted(image[::-1], scene.trimap[::-1]), atol=1e-4)
     assert not alphas[2].any()  # all background: nothing was unknown
     reports = json.loads((folder / "report.json").read_text())
     assert [report["method"] for report in reports] == ["none", "none", "known"]
@@ -58,7 +58,7 @@ def test_one_trimap_serves_all_pages_of_a_hyperstack(folder, scene):
         alphas = file.asarray()
     assert alphas.shape == (2, 2, *scene.trimap.shape)
     gray = (scene.image.mean(-1) * 65535).astype(np.uint16)
-    np.testing.assert_allclose(alphas[1, 0], matted(gray[:, ::-1], scene.trimap), atol=1e-6)
+    np.testing.assert_allclose(alphas[1, 0], matted(gray[:, ::-1], scene.trimap), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,13 @@ class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
+    def wait_for(self, text: str) -> str:
+        """Return what is drawn as soon as it holds a text; after a minute, whatever is drawn."""
+        end = time.monotonic() + 60
+        while text not in self.getvalue() and time.monotonic() < end:
+            time.sleep(0.01)
+        return self.getvalue()
+
 
 def test_an_operation_of_less_than_the_delay_draws_nothing() -> None:
     terminal = Terminal()
@@ -26,8 +33,7 @@ def test_a_longer_operation_shows_its_message_and_count_while_a_step_goes_on() -
     with ProgressBar(terminal, delay=0.05) as progress:
         steps = Steps("refining", 4, progress)
         steps.advance()
-        time.sleep(0.5)
-        drawn = terminal.getvalue()
+        drawn = terminal.wait_for("refining:  25%")
     assert "refining:  25%" in drawn
     assert terminal.getvalue().endswith("\r"), "the bar is wiped when the work is over"
 
@@ -36,10 +42,9 @@ def test_a_second_operation_starts_the_bar_anew() -> None:
     terminal = Terminal()
     with ProgressBar(terminal, delay=0.05) as progress:
         progress(Progress("matting", 5, 5, 1.0))
-        time.sleep(0.4)
+        terminal.wait_for("matting: 100%")
         progress(Progress("estimating colours", 1, 2, 0.1))
-        time.sleep(0.5)
-        drawn = terminal.getvalue()
+        drawn = terminal.wait_for("estimating colours:  50%")
     assert "matting: 100%" in drawn
     assert "estimating colours:  50%" in drawn
 
@@ -48,8 +53,7 @@ def test_a_line_is_printed_above_the_bar() -> None:
     terminal = Terminal()
     with ProgressBar(terminal, delay=0.05) as progress:
         progress(Progress("matting", 1, 2, 1.0))
-        time.sleep(0.4)
-        before = len(terminal.getvalue())
+        before = len(terminal.wait_for("matting:  50%"))
         progress.print("a.png: done", terminal)
         printed = terminal.getvalue()[before:]
     wiped, _, after = printed.partition("a.png: done\n")

@@ -63,7 +63,7 @@ def test_image_and_trimap_can_come_in_either_order_and_be_replaced(matter, scene
     second = matter.predict().alpha
     assert not np.array_equal(first, second)
     matter.set_trimap(scene.trimap)
-    np.testing.assert_array_equal(matter.predict().alpha, first)
+    np.testing.assert_allclose(matter.predict().alpha, first, atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (2, 9), (33, 65), (47, 31), (128, 96)])
@@ -165,7 +165,7 @@ def test_two_matters_in_two_threads_do_not_mix(weights, scene):
     for thread in threads:
         thread.join()
     for k in range(2):
-        np.testing.assert_allclose(together[k], alone[k], atol=1e-6)
+        np.testing.assert_allclose(together[k], alone[k], atol=1e-4)
 
 
 def test_bfloat16_stays_near_float32(weights, scene):
@@ -295,7 +295,7 @@ def test_a_cancelled_refinement_returns_the_best_so_far_and_says_so(matter, scen
     again = matter.refine(lsa.Refinement(method, iterations=3, tolerance=0))
     assert not again.report.cancelled
     if method == "fast":
-        np.testing.assert_allclose(stopped.alpha, again.alpha, atol=1e-6)
+        np.testing.assert_allclose(stopped.alpha, again.alpha, atol=1e-4)
         matter.correct(scene.trimap, lsa.Refinement(iterations=1))
 
 

@@ -65,7 +65,7 @@ def test_what_does_not_fit_at_once_is_computed_in_tiles_and_the_report_says_so(s
     monkeypatch.undo()
     monkeypatch.setattr("lsa_engine.inference.tiled._GATE_PIXELS", 33 * 1000)
     expected = run(matter_on(strip, tiles=640))
-    np.testing.assert_allclose(result.alpha, expected.alpha, atol=1e-6)
+    np.testing.assert_allclose(result.alpha, expected.alpha, atol=1e-4)
 
 
 def test_when_nothing_fits_one_sentence_says_so(strip, monkeypatch):
@@ -187,7 +187,7 @@ def test_two_matters_in_threads_give_what_they_give_one_after_the_other(strip):
         thread.join()
     for one, other in zip(alone, together, strict=True):
         for expected, alpha in zip(one, other, strict=True):
-            np.testing.assert_allclose(alpha, expected, atol=1e-6)
+            np.testing.assert_allclose(alpha, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("tiles", ["off", 640])
@@ -225,4 +225,4 @@ def test_moved_to_a_gpu_and_back_a_matter_gives_the_same(strip):
     np.testing.assert_allclose(tiled.to("cuda").predict().alpha, tiled.to("cpu").predict().alpha, atol=2e-3)
     refined = tiled.to("cuda").refine(lsa.Refinement(iterations=2))
     assert refined.report.device.startswith("cuda")
-    np.testing.assert_allclose(matter.to("cpu").predict().alpha, expected, atol=1e-6)
+    np.testing.assert_allclose(matter.to("cpu").predict().alpha, expected, atol=1e-4)
