@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
+from npe2 import PluginManifest
+from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 import lsa_engine as lsa
@@ -24,7 +27,41 @@ from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 
-PATIENCE_MS = 60000  # the first run in a process loads torch
+PATIENCE_MS = 120000  # the first run in a process loads torch or compiles PyMatting's loops, maybe on a busy machine
+
+
+class PatientBot(QtBot):  # type: ignore[misc]
+    """pytest-qt's bot, with patience: no test here depends on how fast a machine is."""
+
+    def waitUntil(self, callback: Callable[[], bool | None]) -> None:
+        """Process events until something is so."""
+        super().waitUntil(callback, timeout=PATIENCE_MS)
+
+    def waitSignal(self, signal: Any) -> Any:
+        """Return a context at whose end the signal has come."""
+        return super().waitSignal(signal, timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def qtbot(qapp: Any, request: pytest.FixtureRequest) -> PatientBot:
+    """Take the place of pytest-qt's own."""
+    return PatientBot(request)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def spared_by_collections() -> None:
+    """Let no collection look at what is loaded: with every viewer napari has some, of half a second otherwise."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def manifests_read_once() -> Iterator[None]:
+    """Let napari find the same plugins for every viewer without reading their manifests again."""
+    found = list(PluginManifest.discover())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "discover", lambda paths=(): iter(found))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +164,7 @@ def open_widget(qtbot: Any, random_weights: str) -> Callable[[Any], MattingWidge
     def open_in(viewer: Any) -> MattingWidget:
         widget = MattingWidget(viewer)
         viewer.window.add_dock_widget(widget, name="Matting")
-        qtbot.waitUntil(lambda: widget.options.facilities is not None, timeout=PATIENCE_MS)
+        qtbot.waitUntil(lambda: widget.options.facilities is not None)
         widget.options.weights.value = random_weights
         widget.options.device.value = "cpu"
         return widget
@@ -151,7 +188,7 @@ def copied(qtbot: Any) -> Callable[[CopyCode], str]:
         QApplication.clipboard().setText("")
         assert code.button.isEnabled()
         code.button.click()
-        qtbot.waitUntil(lambda: not code.busy, timeout=PATIENCE_MS)
+        qtbot.waitUntil(lambda: not code.busy)
         return str(QApplication.clipboard().text())
 
     return copy

@@ -30,7 +30,7 @@ def open_widget(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Open:
         widget = TrimapWidget(viewer)
         viewer.window.add_dock_widget(widget, name="Trimap")
         qtbot.wait(100)
-        qtbot.waitUntil(lambda: not widget.busy, timeout=20000)
+        qtbot.waitUntil(lambda: not widget.busy)
         return widget
 
     return open_in
@@ -52,7 +52,7 @@ def test_an_edited_trimap_is_saved_and_restored_in_another_viewer(
     assert widget.offer.isHidden()
     layer = scene_viewer.layers["trimap"]
     edit(layer)
-    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1, timeout=20000)
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
     (path,) = saved(user_folders)
     with Image.open(path) as picture:
         assert picture.mode == "L"
@@ -68,7 +68,7 @@ def test_an_edited_trimap_is_saved_and_restored_in_another_viewer(
     assert not again.offer.isHidden()
     assert again.offer_text.text().startswith("An earlier session has left a trimap")
     again.restore_button.click()
-    qtbot.waitUntil(lambda: "trimap" in viewer.layers, timeout=20000)
+    qtbot.waitUntil(lambda: "trimap" in viewer.layers)
     np.testing.assert_array_equal(viewer.layers["trimap"].data, layer.data)
     np.testing.assert_array_equal(viewer.layers["trimap"].scale, photo.scale)
     assert again.offer.isHidden()
@@ -83,14 +83,14 @@ def test_undo_is_saved_too_and_an_untouched_trimap_is_not(
     qtbot.wait(1500)
     assert saved(user_folders) == []
     edit(layer)
-    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1, timeout=20000)
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
     layer.undo()
 
     def corner() -> int:
         with Image.open(saved(user_folders)[0]) as picture:
             return int(picture.getpixel((0, 0)))  # type: ignore[arg-type]
 
-    qtbot.waitUntil(lambda: corner() == 0, timeout=20000)
+    qtbot.waitUntil(lambda: corner() == 0)
 
 
 def test_another_image_of_that_name_and_shape_is_offered_nothing(
@@ -98,7 +98,7 @@ def test_another_image_of_that_name_and_shape_is_offered_nothing(
 ) -> None:
     open_widget(scene_viewer)
     edit(scene_viewer.layers["trimap"])
-    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1, timeout=20000)
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
     viewer = make_napari_viewer_proxy()
     other = scene_viewer.layers["photo"].data.copy()
     other[0, 0] += 1
@@ -111,7 +111,7 @@ def test_a_discarded_trimap_is_gone(
 ) -> None:
     open_widget(scene_viewer)
     edit(scene_viewer.layers["trimap"])
-    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1, timeout=20000)
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
     viewer = make_napari_viewer_proxy()
     viewer.add_image(scene_viewer.layers["photo"].data.copy(), name="photo", rgb=True)
     widget = open_widget(viewer)
@@ -125,7 +125,7 @@ def test_a_trimap_from_a_newer_file_is_not_put_in_question(
 ) -> None:
     open_widget(scene_viewer)
     edit(scene_viewer.layers["trimap"])
-    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1, timeout=20000)
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
     os.utime(saved(user_folders)[0], (time.time() - 60,) * 2)
     Image.fromarray(np.full((48, 64), 128, np.uint8)).save(tmp_path / "my_trimap.png")
     viewer = make_napari_viewer_proxy()
@@ -145,11 +145,11 @@ def test_the_trimap_of_a_stack_comes_back_with_all_its_planes(
     qtbot.wait(300)
     layer = first.layers["trimap"]
     layer.data_setitem((np.array([2]), np.array([5]), np.array([6])), 2)
-    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1, timeout=20000)
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
     second = make_napari_viewer_proxy()
     second.add_image(stack.copy(), name="stack")
     open_widget(second).restore_button.click()
-    qtbot.waitUntil(lambda: "trimap" in second.layers, timeout=20000)
+    qtbot.waitUntil(lambda: "trimap" in second.layers)
     np.testing.assert_array_equal(second.layers["trimap"].data, layer.data)
 
 

@@ -15,15 +15,13 @@ from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 
-_PATIENCE = 60000
-
 
 def run(qtbot: Any, widget: MattingWidget, **settings: Any) -> None:
     for name, value in settings.items():
         getattr(widget.options, name).value = value
     qtbot.wait(200)
     widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not widget.controls.busy)
 
 
 _RUNS: dict[str, dict[str, Any]] = {
@@ -122,9 +120,9 @@ def test_live_strokes_are_repeated_one_after_the_other(
     widget.live_box.value = True
     trimap = scene_viewer.layers["trimap"]
     for row, label in ((4, 1), (24, 2), (2, 0)):
-        qtbot.waitUntil(lambda: not widget.live.busy, timeout=_PATIENCE)
+        qtbot.waitUntil(lambda: not widget.live.busy)
         trimap.data_setitem((np.full(12, row), np.arange(26, 38)), label)
-    qtbot.waitUntil(lambda: not widget.live.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not widget.live.busy)
     code = copied(widget.code)
     assert "matter.correct(edited, refinement)" in code
     assert sorted(np.load(saved_to).files) == ["image", "labels_0", "labels_1", "labels_2", "labels_3"]

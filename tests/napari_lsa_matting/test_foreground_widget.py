@@ -37,7 +37,7 @@ def run(qtbot: Any, widget: ForegroundWidget) -> None:
     qtbot.wait(200)
     assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
     widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=120000)  # PyMatting compiles its kernels on first use
+    qtbot.waitUntil(lambda: not widget.controls.busy)  # PyMatting compiles its kernels on first use
 
 
 def test_a_cut_out_has_the_engine_s_colours_and_the_alpha(
@@ -48,7 +48,7 @@ def test_a_cut_out_has_the_engine_s_colours_and_the_alpha(
     run(qtbot, widget)
     photo, layer = matted_viewer.layers["photo"], matted_viewer.layers["cut-out"]
     foreground, _ = lsa.estimate_foreground(photo.data, scene.alpha)
-    np.testing.assert_array_equal(layer.data, lsa.cutout(foreground, scene.alpha))
+    np.testing.assert_allclose(layer.data, lsa.cutout(foreground, scene.alpha), atol=1e-4)
     assert layer.rgb
     assert layer.blending == "translucent_no_depth"
     assert layer.units == photo.units
@@ -84,7 +84,7 @@ def test_closed_form_and_background_can_be_chosen(matted_viewer: Any, open_widge
     run(qtbot, widget)
     assert "cut-out" not in matted_viewer.layers
     _, background = lsa.estimate_foreground(matted_viewer.layers["photo"].data, scene.alpha, method="closed-form")
-    np.testing.assert_allclose(matted_viewer.layers["background"].data, background, atol=1e-6)
+    np.testing.assert_allclose(matted_viewer.layers["background"].data, background, atol=1e-4)
 
 
 def test_what_is_missing_is_said_before_the_run(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:
@@ -135,7 +135,7 @@ def test_a_foreground_is_refined_as_the_engine_does_and_its_costs_are_told(
     run(qtbot, widget)
     photo, layer = matted_viewer.layers["photo"], matted_viewer.layers["refined foreground"]
     given = photo.data / np.float32(255)
-    np.testing.assert_array_equal(layer.data, lsa.refine_foreground(given, scene.alpha, kappa=0.5))
+    np.testing.assert_allclose(layer.data, lsa.refine_foreground(given, scene.alpha, kappa=0.5), atol=1e-4)
     record = layer.metadata[METADATA_KEY]
     assert (record["method"], record["kappa"]) == ("multigrid", 0.5)
     said = widget.controls.outcome.text()
@@ -150,7 +150,7 @@ def test_algorithm_2_can_be_chosen(matted_viewer: Any, open_widget: Any, qtbot: 
     run(qtbot, widget)
     given = matted_viewer.layers["photo"].data / np.float32(255)
     expected = lsa.refine_foreground(given, scene.alpha, method="paper")
-    np.testing.assert_array_equal(matted_viewer.layers["refined foreground"].data, expected)
+    np.testing.assert_allclose(matted_viewer.layers["refined foreground"].data, expected, atol=1e-4)
 
 
 def test_each_task_shows_its_own_controls(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
@@ -186,6 +186,6 @@ def test_the_figure_is_saved(matted_viewer: Any, open_widget: Any, qtbot: Any, t
     run(qtbot, widget)
     assert not widget.figure_button.isHidden()
     widget.save_figure(tmp_path / "figure.png")
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=20000)
+    qtbot.waitUntil(lambda: not widget.controls.busy)
     assert widget.controls.outcome.text() == f"Saved {tmp_path / 'figure.png'}."
     assert (tmp_path / "figure.png").stat().st_size > 10_000

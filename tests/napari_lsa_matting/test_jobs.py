@@ -32,7 +32,7 @@ def endless(progress: ProgressCallback, cancel: CancelToken) -> None:
 
 
 def run(qtbot: Any, job: Job) -> None:
-    with qtbot.waitSignal(job.ended, timeout=10000):
+    with qtbot.waitSignal(job.ended):
         job.start()
 
 
@@ -66,28 +66,26 @@ def test_an_error_travels_to_the_main_thread_as_it_is(qtbot: Any, parent: QObjec
     assert values == []
 
 
-def test_cancel_ends_the_work_within_a_second_and_delivers_nothing(qtbot: Any, parent: QObject) -> None:
+def test_cancel_ends_the_work_and_delivers_nothing(qtbot: Any, parent: QObject) -> None:
     delivered: list[Any] = []
     job = Job("a long one", endless, parent)
     job.succeeded.connect(delivered.append)
     job.failed.connect(delivered.append)
     job.start()
     qtbot.wait(100)
-    start = time.perf_counter()
-    with qtbot.waitSignal(job.ended, timeout=5000):
+    with qtbot.waitSignal(job.ended):
         job.cancel()
-    assert time.perf_counter() - start < 1
     assert delivered == []
 
 
 def test_a_result_that_comes_after_cancel_is_dropped(qtbot: Any, parent: QObject) -> None:
     go_on = threading.Event()
     delivered: list[Any] = []
-    job = Job("deaf to cancel", lambda progress, cancel: go_on.wait(5), parent)
+    job = Job("deaf to cancel", lambda progress, cancel: go_on.wait(60), parent)
     job.succeeded.connect(delivered.append)
     job.start()
     job.cancel()
-    with qtbot.waitSignal(job.ended, timeout=5000):
+    with qtbot.waitSignal(job.ended):
         go_on.set()
     assert delivered == []
 
@@ -109,9 +107,10 @@ def test_progress_reaches_the_main_thread_without_flooding_it(qtbot: Any, parent
 
 
 def test_a_parent_that_goes_away_takes_its_job_along(qtbot: Any, parent: QObject) -> None:
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def work(progress: ProgressCallback, cancel: CancelToken) -> None:
+        begun.set()
         try:
             endless(progress, cancel)
         finally:
@@ -119,9 +118,9 @@ def test_a_parent_that_goes_away_takes_its_job_along(qtbot: Any, parent: QObject
 
     job = Job("an orphan", work, parent)
     job.start()
-    qtbot.wait(50)
+    qtbot.waitUntil(begun.is_set)
     parent.deleteLater()
-    qtbot.waitUntil(ended.is_set, timeout=2000)
+    qtbot.waitUntil(ended.is_set)
 
 
 def test_past_jobs_do_not_keep_their_pictures(qtbot: Any, parent: QObject) -> None:
@@ -133,7 +132,7 @@ def test_past_jobs_do_not_keep_their_pictures(qtbot: Any, parent: QObject) -> No
     job = Job("with a picture", lambda progress, cancel, picture=picture: float(picture.sum()), parent)
     del picture
     run(qtbot, job)
-    qtbot.waitUntil(lambda: not gc.collect() or gone() is None, timeout=2000)
+    qtbot.waitUntil(lambda: not gc.collect() or gone() is None)
     assert gone() is None
 
 

@@ -17,8 +17,6 @@ from napari_lsa_matting.matte_request import MatteSettings, as_refinement
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.session import session_of
 
-_PATIENCE = 60000
-
 
 @pytest.fixture
 def live_widget(scene_viewer: Any, open_widget: Any, qtbot: Any) -> MattingWidget:
@@ -32,7 +30,7 @@ def live_widget(scene_viewer: Any, open_widget: Any, qtbot: Any) -> MattingWidge
 
 def answer(qtbot: Any, widget: MattingWidget) -> None:
     """Wait until everything that was painted is answered."""
-    qtbot.waitUntil(lambda: not widget.live.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not widget.live.busy)
 
 
 def paint(trimap: Any, rows: slice, columns: slice, label: int) -> None:
@@ -112,7 +110,7 @@ def test_after_many_rapid_edits_the_alpha_is_that_of_the_last_trimap(
     thread = threading.Thread(target=replay)
     thread.start()
     thread.join()
-    np.testing.assert_allclose(alpha.data, replayed[-1].alpha, atol=1e-5)
+    np.testing.assert_allclose(alpha.data, replayed[-1].alpha, atol=1e-3)
 
 
 def test_undo_on_the_labels_brings_the_matte_before_back(
@@ -189,7 +187,7 @@ _ENDS: dict[str, tuple[Callable[[Any, MattingWidget], Any], str]] = {
 def test_it_ends_by_itself_and_says_why(live_widget: MattingWidget, scene_viewer: Any, qtbot: Any, case: str) -> None:
     act, reason = _ENDS[case]
     act(scene_viewer, live_widget)
-    qtbot.waitUntil(lambda: not live_widget.live.on, timeout=5000)
+    qtbot.waitUntil(lambda: not live_widget.live.on)
     assert live_widget.live_status.text().startswith("Live mode ended: ")
     assert reason in live_widget.live_status.text()
     assert live_widget.live_box.value is False
@@ -220,7 +218,7 @@ def test_it_goes_on_from_a_run_with_the_fast_refinement(
     live_widget.options.iterations.value = 2
     qtbot.wait(200)
     live_widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not live_widget.controls.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not live_widget.controls.busy)
     monkeypatch.setattr(lsa.Matter, "set_image", None)
     live_widget.live_box.value = True
     answer(qtbot, live_widget)

@@ -33,7 +33,7 @@ def matte_request(scene: Any, weights: str, **changes: Any) -> MatteRequest:
 def test_a_matte_is_the_engine_s(scene: Any, random_weights: str, tta: int) -> None:
     result = matte_request(scene, random_weights, tta=tta).run(ignore, CancelToken()).result
     expected = lsa.matte(scene.image, scene.trimap, weights=random_weights, device="cpu", tta=tta)
-    np.testing.assert_allclose(result.alpha, expected.alpha, atol=1e-5)
+    np.testing.assert_allclose(result.alpha, expected.alpha, atol=1e-4)
     assert result.report.tta == tta
 
 
@@ -43,13 +43,13 @@ def test_a_refined_matte_is_the_engine_s(scene: Any, random_weights: str) -> Non
     expected = lsa.matte(
         scene.image, scene.trimap, weights=random_weights, device="cpu", refinement=lsa.Refinement(**refinement)
     )
-    np.testing.assert_allclose(result.alpha, expected.alpha, atol=1e-5)
+    np.testing.assert_allclose(result.alpha, expected.alpha, atol=1e-4)
     assert (result.report.iterations, result.report.boundary) == (3, "released")
 
 
 def test_a_classical_method_needs_no_weights(scene: Any) -> None:
     result = matte_request(scene, "there are no such weights", method="knn").run(ignore, CancelToken()).result
-    np.testing.assert_allclose(result.alpha, lsa.matte(scene.image, scene.trimap, method="knn").alpha, atol=1e-5)
+    np.testing.assert_allclose(result.alpha, lsa.matte(scene.image, scene.trimap, method="knn").alpha, atol=1e-4)
     assert result.report.method == "knn"
 
 
@@ -63,7 +63,7 @@ def test_the_range_of_a_gray_image_reaches_the_engine(scene: Any, random_weights
     request = matte_request(scene, random_weights)
     request = MatteRequest(**{**vars(request), "image": ImagePlane(gray, (200.0, 1200.0), "gray")})
     expected = lsa.matte(gray, scene.trimap, weights=random_weights, device="cpu", data_range=(200, 1200))
-    np.testing.assert_allclose(request.run(ignore, CancelToken()).result.alpha, expected.alpha, atol=1e-5)
+    np.testing.assert_allclose(request.run(ignore, CancelToken()).result.alpha, expected.alpha, atol=1e-4)
 
 
 def test_a_cancelled_request_stops_before_it_loads_anything(scene: Any) -> None:

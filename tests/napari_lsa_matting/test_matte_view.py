@@ -15,8 +15,6 @@ from lsa_engine.compositing import checkerboard
 from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.matting_widget import MattingWidget
 
-_PATIENCE = 60000
-
 
 @pytest.fixture
 def run_with(scene_viewer: Any, open_widget: Any, qtbot: Any) -> Callable[..., MattingWidget]:
@@ -28,15 +26,15 @@ def run_with(scene_viewer: Any, open_widget: Any, qtbot: Any) -> Callable[..., M
             getattr(widget.options, name).value = value
         qtbot.wait(200)
         widget.controls.run_button.click()
-        qtbot.waitUntil(lambda: not widget.controls.busy, timeout=_PATIENCE)
-        qtbot.waitUntil(lambda: not widget.view.busy, timeout=_PATIENCE)
+        qtbot.waitUntil(lambda: not widget.controls.busy)
+        qtbot.waitUntil(lambda: not widget.view.busy)
         return widget
 
     return run
 
 
 def wait_for_preview(qtbot: Any, widget: MattingWidget) -> None:
-    qtbot.waitUntil(lambda: not widget.view.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not widget.view.busy)
 
 
 def test_the_slider_blends_the_matte_before_refinement_over_the_one_after(
@@ -123,7 +121,7 @@ def test_boxes_follow_the_eyes_in_the_layer_list(scene_viewer: Any, run_with: An
     box.value = True
     assert scene_viewer.layers["violation"].visible
     scene_viewer.layers.remove("violation")
-    qtbot.waitUntil(lambda: not box.value, timeout=2000)
+    qtbot.waitUntil(lambda: not box.value)
     box.value = True
     assert "violation" in scene_viewer.layers
 

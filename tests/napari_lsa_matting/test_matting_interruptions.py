@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from inspect import unwrap
 from typing import Any
 
@@ -12,11 +11,9 @@ import lsa_engine as lsa
 from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.matting_widget import MattingWidget
 
-_PATIENCE = 60000
-
 
 def finish(qtbot: Any, widget: MattingWidget) -> None:
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not widget.controls.busy)
 
 
 def settle(qtbot: Any, widget: MattingWidget) -> None:
@@ -66,10 +63,9 @@ def test_cancel_leaves_the_layers_as_they_were(scene_viewer: Any, open_widget: A
     settle(qtbot, widget)
     widget.controls.run_button.click()
     qtbot.waitUntil(brake.begun.is_set)
-    start = time.perf_counter()
     widget.controls.cancel_button.click()
     finish(qtbot, widget)
-    assert time.perf_counter() - start < 1
+    assert not brake.go_on.is_set()
     assert widget.controls.outcome.text() == "Cancelled; the layers are as they were."
     assert [layer.name for layer in scene_viewer.layers] == ["photo", "alpha", "trimap"]
     assert alpha.data is before
@@ -150,7 +146,7 @@ def test_a_trimap_or_an_alpha_deleted_during_the_run_does_not_lose_the_matte(
     finish(qtbot, widget)
     assert [layer.name for layer in scene_viewer.layers] == ["photo", "alpha"]
     assert unwrap(scene_viewer.layers["alpha"]) is not first
-    np.testing.assert_array_equal(scene_viewer.layers["alpha"].data, first.data)
+    np.testing.assert_allclose(scene_viewer.layers["alpha"].data, first.data, atol=1e-4)
 
 
 def test_three_dimensions_are_no_place_to_run_but_a_run_under_way_is_shown(
@@ -199,7 +195,7 @@ def test_painting_during_the_run_does_not_change_it(
     brake.go_on.set()
     finish(qtbot, widget)
     expected = lsa.matte(photo.data, scene.trimap, weights=random_weights, device="cpu")
-    np.testing.assert_allclose(scene_viewer.layers["alpha"].data, expected.alpha, atol=1e-5)
+    np.testing.assert_allclose(scene_viewer.layers["alpha"].data, expected.alpha, atol=1e-4)
 
 
 def test_an_error_of_the_engine_is_its_sentence_in_a_notification(
@@ -228,7 +224,7 @@ def test_closing_the_viewer_ends_the_run(
     widget.controls.run_button.click()
     qtbot.waitUntil(brake.begun.is_set)
     viewer.close()
-    qtbot.waitUntil(brake.ended.is_set, timeout=1000)
+    qtbot.waitUntil(brake.ended.is_set)
     qtbot.wait(200)
     assert notifications == []
 
@@ -240,5 +236,5 @@ def test_closing_the_dock_ends_the_run(scene_viewer: Any, open_widget: Any, qtbo
     qtbot.waitUntil(brake.begun.is_set)
     scene_viewer.window.remove_dock_widget(widget)
     del widget
-    qtbot.waitUntil(brake.ended.is_set, timeout=1000)
+    qtbot.waitUntil(brake.ended.is_set)
     assert "alpha" not in scene_viewer.layers

@@ -17,11 +17,9 @@ from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.trimap_widget import TrimapWidget
 
-_PATIENCE = 60000  # the first run in a process loads torch
-
 
 def finish(qtbot: Any, widget: MattingWidget) -> None:
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not widget.controls.busy)
 
 
 def settle(qtbot: Any, widget: MattingWidget) -> None:
@@ -44,7 +42,7 @@ def test_the_alpha_is_the_engine_s_and_lies_on_the_image(
     run(qtbot, widget)
     photo, alpha = scene_viewer.layers["photo"], scene_viewer.layers["alpha"]
     expected = lsa.matte(photo.data, scene.trimap, weights=random_weights, device="cpu")
-    np.testing.assert_allclose(alpha.data, expected.alpha, atol=1e-5)
+    np.testing.assert_allclose(alpha.data, expected.alpha, atol=1e-4)
     assert tuple(alpha.contrast_limits) == (0.0, 1.0)
     for name in ("scale", "translate", "rotate", "shear"):
         np.testing.assert_array_equal(getattr(alpha, name), getattr(photo, name))
@@ -101,7 +99,7 @@ def test_the_plane_of_a_stack_gets_its_own_alpha(
     run(qtbot, widget)
     alpha = viewer.layers["alpha"]
     expected = lsa.matte(gray, scene.trimap, weights=random_weights, device="cpu", data_range=(500, 3500))
-    np.testing.assert_allclose(alpha.data, expected.alpha[None], atol=1e-5)
+    np.testing.assert_allclose(alpha.data, expected.alpha[None], atol=1e-4)
     np.testing.assert_allclose(alpha.data_to_world((0, 5, 6)), stack.data_to_world((1, 5, 6)))
     assert alpha.metadata[METADATA_KEY]["plane"] == [1]
 
@@ -113,7 +111,7 @@ def test_without_weights_run_is_disabled_until_a_file_is_chosen(
     widget = MattingWidget(scene_viewer)
     scene_viewer.window.add_dock_widget(widget, name="Matting")
     assert widget.controls.reason.text() == "Looking for weights and devices …"
-    qtbot.waitUntil(lambda: widget.options.facilities is not None, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: widget.options.facilities is not None)
     settle(qtbot, widget)
     assert widget.controls.reason.text().startswith("No weights are installed")
     widget.use_weights(random_weights_file)
@@ -201,7 +199,7 @@ def test_from_the_brush_to_the_alpha(
     run(qtbot, matting)
     alpha = viewer.layers["alpha"].data
     expected = lsa.matte(scene.image, lsa.Trimap.from_labels(labels), weights=weights, device="cpu")
-    np.testing.assert_allclose(alpha, expected.alpha, atol=1e-5)
+    np.testing.assert_allclose(alpha, expected.alpha, atol=1e-4)
     assert (alpha[labels == 1] == 1).all()
     assert (alpha[labels == 2] == 0).all()
     assert np.ptp(alpha[labels == 0]) > 0

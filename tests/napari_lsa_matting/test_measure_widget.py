@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from inspect import unwrap
@@ -91,7 +90,7 @@ def run(qtbot: Any, widget: MeasureWidget) -> None:
     qtbot.wait(200)
     assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
     widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=20000)
+    qtbot.waitUntil(lambda: not widget.controls.busy)
 
 
 def reason(qtbot: Any, widget: MeasureWidget) -> str:
@@ -360,7 +359,7 @@ def test_the_table_is_saved_with_units(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "cells"), ""))
     widget.save_button.click()
     assert not widget.save_button.isEnabled()
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=20000)
+    qtbot.waitUntil(lambda: not widget.controls.busy)
     assert widget.save_button.isEnabled()
     assert widget.controls.outcome.text() == f"Saved {tmp_path / 'cells.csv'}."
     with (tmp_path / "cells.csv").open(encoding="utf-8") as file:
@@ -374,7 +373,7 @@ def test_a_file_that_cannot_be_written_is_an_error_in_words(
     widget = open_widget(matted_viewer)
     run(qtbot, widget)
     widget.save_csv(tmp_path / "missing" / "cells.csv")
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=20000)
+    qtbot.waitUntil(lambda: not widget.controls.busy)
     assert notifications == [widget.controls.outcome.text()]
     assert "missing" in notifications[0]
 
@@ -405,10 +404,9 @@ def test_cancel_leaves_everything_as_it_was(
     qtbot.wait(200)
     widget.controls.run_button.click()
     qtbot.waitUntil(brake.begun.is_set)
-    start = time.perf_counter()
     widget.controls.cancel_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=5000)
-    assert time.perf_counter() - start < 1
+    qtbot.waitUntil(lambda: not widget.controls.busy)
+    assert not brake.go_on.is_set()
     assert widget.controls.outcome.text() == "Cancelled; the layers are as they were."
     assert layer.features is features
     assert layer.metadata == metadata
@@ -426,7 +424,7 @@ def test_layers_removed_meanwhile_drop_the_measurements(
     qtbot.waitUntil(brake.begun.is_set)
     matted_viewer.layers.remove(name)
     brake.go_on.set()
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=20000)
+    qtbot.waitUntil(lambda: not widget.controls.busy)
     assert widget.controls.outcome.text().startswith("A layer was removed or replaced meanwhile")
     assert widget.table.isHidden()
 
@@ -441,7 +439,7 @@ def test_labels_painted_meanwhile_are_measured_as_they_were(
     qtbot.waitUntil(brake.begun.is_set)
     unwrap(matted_viewer.layers["cells"]).data_setitem((np.array([24]), np.array([32])), 9)
     brake.go_on.set()
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=20000)
+    qtbot.waitUntil(lambda: not widget.controls.busy)
     assert shown(widget)["object"] == [3, 7]
 
 

@@ -17,7 +17,6 @@ from napari_lsa_matting.layers import METADATA_KEY, calibration
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.object_layers import with_axis_in_front
 
-_PATIENCE = 60000
 _PLACE: dict[str, Any] = {"scale": (0.5, 0.5), "translate": (3, 4), "units": ("um", "um")}
 
 
@@ -49,7 +48,7 @@ def run(qtbot: Any, widget: MattingWidget) -> None:
     qtbot.wait(200)
     assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
     widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not widget.controls.busy)
 
 
 def test_a_segmentation_is_read_as_objects_and_a_trimap_as_one(widget: MattingWidget, cells: Any, qtbot: Any) -> None:
@@ -77,7 +76,7 @@ def test_every_object_gets_an_alpha_named_after_it(widget: MattingWidget, cells:
         *cells, inner=2.5, outer=2.5, spacing=(0.5, 0.5), method="closed-form", data_range=(0.0, 1.0), only=[3, 7]
     )
     for name, matte in zip(("alpha mother", "alpha cells 7"), mattes, strict=True):
-        np.testing.assert_allclose(layers[name].data, matte.alpha, atol=1e-5)
+        np.testing.assert_allclose(layers[name].data, matte.alpha, atol=1e-4)
         np.testing.assert_array_equal(layers[name].translate, layers["actin"].translate)
         record = layers[name].metadata[METADATA_KEY]
         assert (record["kind"], record["object"], record["labels"]) == ("alpha", matte.label, "cells")
@@ -118,7 +117,7 @@ def test_the_code_of_objects_gives_the_same_alphas(
     run(qtbot, widget)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "cells.npz"), ""))
     widget.code.button.click()
-    qtbot.waitUntil(lambda: not widget.code.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not widget.code.busy)
     names: dict[str, Any] = {}
     exec(QApplication.clipboard().text(), names)
     assert list(names["alphas"]) == [3, 7]

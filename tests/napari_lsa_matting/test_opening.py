@@ -27,7 +27,7 @@ viewer = ViewerModel()
 widgets = [kind(viewer) for kind in (TrimapWidget, ForegroundWidget, MeasureWidget, TrainingWidget)]
 assert "torch" not in sys.modules
 matting = MattingWidget(viewer)
-end = time.monotonic() + 60
+end = time.monotonic() + 240
 while matting.options.facilities is None and time.monotonic() < end:
     app.processEvents()
     time.sleep(0.01)
@@ -38,7 +38,7 @@ print(sorted(Watch.importers))
 
 
 def test_no_widget_imports_torch_on_the_main_thread_and_all_fit_a_narrow_dock() -> None:
-    result = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     width, importers = result.stdout.splitlines()[-2:]
     assert importers == "[False]"

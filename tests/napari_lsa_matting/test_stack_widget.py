@@ -16,7 +16,6 @@ from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 
-_PATIENCE = 120000  # the first run in a process loads torch and compiles
 _FRAMES, _HEIGHT, _WIDTH = 7, 64, 80
 _PLACE: dict[str, Any] = {"scale": (3.0, 0.5, 0.5), "translate": (1, 2, 3), "units": ("um", "um", "um")}
 
@@ -54,7 +53,7 @@ def open_widget(qtbot: Any, random_weights: str) -> Callable[[Any], StackWidget]
     def open_in(viewer: Any) -> StackWidget:
         widget = StackWidget(viewer)
         viewer.window.add_dock_widget(widget, name="Stack")
-        qtbot.waitUntil(lambda: widget.options.facilities is not None, timeout=_PATIENCE)
+        qtbot.waitUntil(lambda: widget.options.facilities is not None)
         widget.options.weights.value = random_weights
         widget.options.device.value = "cpu"
         widget.options.refinement.value = "none"
@@ -77,9 +76,9 @@ def stack_viewer(make_napari_viewer_proxy: Any) -> Any:
 def settle(qtbot: Any, widget: StackWidget) -> None:
     """Wait until the widget has taken note of the last change."""
     qtbot.wait(200)
-    qtbot.waitUntil(lambda: not widget.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not widget.busy)
     qtbot.wait(200)
-    qtbot.waitUntil(lambda: not widget.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not widget.busy)
 
 
 def press(qtbot: Any, widget: StackWidget, controls: Any) -> None:
@@ -190,7 +189,7 @@ def test_the_frames_of_the_range_are_matted_into_one_layer_over_the_stack(
             device="cpu",
             data_range=(0, 250),
         )
-        np.testing.assert_allclose(alpha.data[frame], expected.alpha, atol=1e-5)
+        np.testing.assert_allclose(alpha.data[frame], expected.alpha, atol=1e-4)
     assert not alpha.data[[1, 2, 3, 5, 6]].any()
     np.testing.assert_array_equal(alpha.scale, stack.scale)
     np.testing.assert_array_equal(alpha.translate, stack.translate)
@@ -272,7 +271,7 @@ def test_lazy_coloured_and_multiscale_stacks_are_matted_frame_by_frame(
     expected = lsa.matte(picture, trimap, weights=random_weights, device="cpu")
     alpha = viewer.layers["alpha of stack"].data
     assert alpha.shape == gray.shape
-    np.testing.assert_allclose(alpha[2], expected.alpha, atol=1e-5)
+    np.testing.assert_allclose(alpha[2], expected.alpha, atol=1e-4)
 
 
 def test_in_four_dimensions_the_frames_lie_along_the_axis_that_is_chosen(
@@ -327,8 +326,8 @@ def brake(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.E
 def test_cancel_leaves_the_layers_as_they_were(stack_viewer: Any, open_widget: Any, qtbot: Any, brake: Any) -> None:
     widget = open_widget(stack_viewer)
     widget.controls.run_button.click()
-    qtbot.waitUntil(brake[0].is_set, timeout=_PATIENCE)
-    qtbot.waitUntil(lambda: widget.controls.stage.text().startswith("frame 4: "), timeout=_PATIENCE)
+    qtbot.waitUntil(brake[0].is_set)
+    qtbot.waitUntil(lambda: widget.controls.stage.text().startswith("frame 4: "))
     assert "1 of 2" in widget.controls.stage.text()
     assert not widget.proposing.run_button.isEnabled()
     widget.controls.cancel_button.click()
@@ -344,7 +343,7 @@ def test_an_image_that_goes_during_the_run_drops_the_mattes(
 ) -> None:
     widget = open_widget(stack_viewer)
     widget.controls.run_button.click()
-    qtbot.waitUntil(brake[0].is_set, timeout=_PATIENCE)
+    qtbot.waitUntil(brake[0].is_set)
     if how == "removed":
         stack_viewer.layers.remove("stack")
     else:
@@ -365,12 +364,12 @@ def test_what_is_painted_while_proposals_are_made_stays(
 
     def held_up(*inputs: Any, **settings: Any) -> Any:
         begun.set()
-        go_on.wait(20)
+        go_on.wait(120)
         return propose(*inputs, **settings)
 
     monkeypatch.setattr("lsa_engine.propagation.propose_trimaps", held_up)
     widget.proposing.run_button.click()
-    qtbot.waitUntil(begun.is_set, timeout=_PATIENCE)
+    qtbot.waitUntil(begun.is_set)
     trimap.paint((2, 32, 32), 1)
     painted = trimap.data[2].copy()
     go_on.set()

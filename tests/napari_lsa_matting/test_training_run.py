@@ -77,7 +77,7 @@ def test_a_run_goes_on_when_the_process_that_launched_it_ends(tmp_path: Path) ->
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(
-        "import os, sys, time\nprint(os.getpid(), os.getsid(0), *sys.argv[1:], flush=True)\ntime.sleep(30)\n"
+        "import os, sys, time\nprint(os.getpid(), os.getsid(0), *sys.argv[1:], flush=True)\ntime.sleep(600)\n"
     )
     script = (
         "from napari_lsa_matting.training_run import launch\n"
@@ -88,7 +88,7 @@ def test_a_run_goes_on_when_the_process_that_launched_it_ends(tmp_path: Path) ->
     launcher = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     pid = int(launcher.stdout)
     try:
-        for _ in range(100):
+        for _ in range(600):
             if words := last_words(tmp_path / "run"):
                 break
             time.sleep(0.1)

@@ -27,9 +27,9 @@ def open_widget(qtbot: Any) -> Callable[[Any], TrimapWidget]:
 def settle(qtbot: Any, widget: TrimapWidget) -> None:
     """Wait until the widget has taken note of the last change."""
     qtbot.wait(200)
-    qtbot.waitUntil(lambda: not widget.working, timeout=20000)
+    qtbot.waitUntil(lambda: not widget.working)
     qtbot.wait(200)
-    qtbot.waitUntil(lambda: not widget.busy, timeout=20000)
+    qtbot.waitUntil(lambda: not widget.busy)
 
 
 def test_without_layers_the_widget_says_what_to_do(make_napari_viewer_proxy: Any, open_widget: Any) -> None:
