@@ -3,6 +3,8 @@
 PYTHON ?= python3
 QT_API ?= pyqt6
 PYTEST_ARGS ?=
+# Two processes, and none of them tests a file of which the other does a part.
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,10 +47,10 @@ napari: $(VENV)/.all ## Open napari with the plugin
 test: test-engine test-gui ## Run all tests: the engine's first, then the plugin's on a virtual screen
 
 test-engine: $(VENV)/.dev ## Run the engine's tests, without Qt and without a screen
-	$(BIN)/python -m pytest -p no:napari -p no:npe2 -p no:pytest-qt tests/lsa_engine $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -p no:napari -p no:npe2 -p no:pytest-qt -n $(WORKERS) --dist loadfile tests/lsa_engine $(PYTEST_ARGS)
 
 test-gui: $(VENV)/.dev qt-packages ## Run the plugin's tests (QT_API=pyqt6 or pyside6)
-	QT_API=$(QT_API) PYTEST_QT_API=$(QT_API) $(SCREEN) $(BIN)/python -m pytest tests/napari_lsa_matting $(PYTEST_ARGS)
+	QT_API=$(QT_API) PYTEST_QT_API=$(QT_API) $(SCREEN) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/napari_lsa_matting $(PYTEST_ARGS)
 
 qt-packages:
 	@scripts/qt_system_packages.sh

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
+import os
+import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +30,27 @@ from napari_lsa_matting.code_snippet import FindSources, SaveArrays, Script
 from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
+
+
+def take_a_screen() -> None:
+    """Start a virtual screen for this process alone: it shares neither focus nor clipboard with the tests beside it."""
+    receive, send = os.pipe()
+    options = ["-displayfd", str(send), "-screen", "0", "1280x1024x24", "+extension", "GLX", "-nolisten", "tcp"]
+    server = subprocess.Popen(["Xvfb", *options], pass_fds=[send], stderr=subprocess.DEVNULL)
+    atexit.register(server.terminate)
+    os.close(send)
+    number = b""
+    while not number.endswith(b"\n"):
+        part = os.read(receive, 16)
+        if not part:
+            raise RuntimeError("Xvfb ended before it had a screen: try it in a shell.")
+        number += part
+    os.close(receive)
+    os.environ["DISPLAY"] = f":{int(number)}"
+
+
+if "PYTEST_XDIST_WORKER" in os.environ and shutil.which("Xvfb"):
+    take_a_screen()
 
 PATIENCE_MS = 120000  # the first run in a process loads torch or compiles PyMatting's loops, maybe on a busy machine
 

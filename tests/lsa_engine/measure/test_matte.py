@@ -58,7 +58,7 @@ def test_the_soft_area_is_at_least_ten_times_nearer_to_the_true_one_than_the_har
             soft.append(abs(found.soft_area - area))
             hard.append(abs(found.hard_area - area))
         ratio = np.median(hard) / np.median(soft)
-        record_property(f"median error of the hard area / of the soft area, {kind}, {bits} bits", ratio)
+        record_property(f"median error of the hard area / of the soft area, {kind}, {bits} bits", float(ratio))
         assert ratio > 10, kind
 
 
