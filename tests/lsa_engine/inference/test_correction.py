@@ -63,7 +63,7 @@ def test_the_image_is_not_encoded_again(refined, scene, monkeypatch):
 def test_many_edits_in_a_row_end_where_a_fresh_start_would(refined, weights, scene):
     rng = np.random.default_rng(3)
     values = scene.trimap
-    for _ in range(60):
+    for _ in range(200):
         values = edited(values, rng)
         result = refined.correct(values, lsa.Refinement(time_budget=1e-9, tolerance=0))
         assert result.report.iterations == 3
