@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QGroupBox, QPushButton, QVBoxLayout
 
 from napari_lsa_matting.panel import Message, side_by_side
 from napari_lsa_matting.settings import PLUGIN
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 _LOOK_EVERY_MS = 100
 
 
-class FirstStep(QWidget):
+class FirstStep(QGroupBox):
     """A step that another widget does.
 
     Parameters
     ----------
     viewer : napari.components.ViewerModel
         Where the widget is opened.
+    title : str
+        The step's title.
     name : str
         The widget's name in the manifest.
     hint : str
@@ -31,8 +33,8 @@ class FirstStep(QWidget):
         What is written on the button that runs it; empty for a step that is done by hand.
     """
 
-    def __init__(self, viewer: ViewerModel, name: str, hint: str, run: str = "") -> None:
-        super().__init__()
+    def __init__(self, viewer: ViewerModel, title: str, name: str, hint: str, run: str = "") -> None:
+        super().__init__(title)
         self._viewer, self._name = viewer, name
         self._panel: Any = None  # a panel with controls
         self._timer = QTimer(self)
@@ -48,8 +50,8 @@ class FirstStep(QWidget):
         self.run_button.clicked.connect(self.run)
         self.run_button.setVisible(bool(run))
         self.status = Message()
+        # Not a form, which gives texts of several lines too little height.
         rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
         rows.addWidget(text)
         rows.addWidget(side_by_side(self.open_button, *([self.run_button] if run else [])))
         rows.addWidget(self.status)
@@ -60,8 +62,9 @@ class FirstStep(QWidget):
         return self._panel is not None
 
     def open(self, _: bool = False) -> Any:
-        """Open the step's widget, if it is not open yet, and return it."""
-        dock, panel = self._viewer.window.add_plugin_dock_widget(PLUGIN, self._name)
+        """Open the step's widget, if it is not open yet, in front of the other ones, and return it."""
+        # One above the other, five widgets would leave each of them a strip.
+        dock, panel = self._viewer.window.add_plugin_dock_widget(PLUGIN, self._name, tabify=True)
         dock.show()
         dock.raise_()
         return panel
@@ -71,11 +74,20 @@ class FirstStep(QWidget):
         if self.busy:
             return
         panel = self._panel = self.open()
+        self._come_to_front()
         panel.destroyed.connect(self._note_closed)
         panel.controls.idle.connect(self._say_outcome)
         self.run_button.setEnabled(False)
         self.status.say("waiting for the widget …")
         self._timer.start()
+
+    def _come_to_front(self) -> None:
+        """Show the steps again: what comes of a run is said here."""
+        parent = self.parentWidget()
+        while parent is not None and not isinstance(parent, QDockWidget):
+            parent = parent.parentWidget()
+        if parent is not None:
+            parent.raise_()
 
     def _press_when_ready(self) -> None:
         panel = self._panel

@@ -28,7 +28,12 @@ _STEPS = (
         "what is in between.",
         "",
     ),
-    ("3. Matte", "Matting", "Then paint on the trimap where the matte is wrong, and run again.", "Run"),
+    (
+        "3. Matte",
+        "Matting",
+        "How much of every pixel is object. Paint on the trimap where it is wrong, and run again.",
+        "Run",
+    ),
     ("4. Cut-out", "Foreground", "The object's own colours, without a fringe of the ground.", "Run"),
     ("5. Table", "Measure", "Areas, shape and intensities, weighted by opacity.", "Run"),
 )
@@ -61,8 +66,8 @@ class FirstStepsWidget(Panel):
         first.addRow(self.sample_button)
         self.steps: dict[str, FirstStep] = {}
         for title, name, hint, run in _STEPS:
-            step = self.steps[name] = FirstStep(napari_viewer, name, hint, run)
-            self.add_group(title).addRow(step)
+            step = self.steps[name] = FirstStep(napari_viewer, title, name, hint, run)
+            self.add(step)
         saving = Message()
         saving.say(_SAVE)
         self.add(saving)
