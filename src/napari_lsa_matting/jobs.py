@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from napari.qt.threading import FunctionWorker, create_worker
+from napari.qt.threading import FunctionWorker
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from lsa_engine.errors import Cancelled
@@ -14,6 +16,7 @@ from lsa_engine.progress import CancelToken, Progress, ProgressCallback
 
 Work = Callable[[ProgressCallback, CancelToken], Any]
 
+_LOG = logging.getLogger(__name__)
 _LOOK_EVERY_MS = 80
 
 
@@ -26,7 +29,7 @@ class _Outcome:
 
 
 class _Errand:
-    """What the worker thread calls; lets go of its work afterwards, because napari keeps a list of all past workers."""
+    """What the worker thread calls; lets go of its work afterwards, whoever still holds the worker."""
 
     def __init__(self, title: str, work: Work) -> None:
         self.cancel = CancelToken()
@@ -38,23 +41,26 @@ class _Errand:
         work, self._work = self._work, None
         if work is None or self.cancel.cancelled:
             return _Outcome()
+        begin = time.perf_counter()
         try:
             return _Outcome(work(self._keep, self.cancel))
         except Cancelled:
             return _Outcome()
         except Exception as error:  # noqa: BLE001 (the door of a thread: the error travels to the main thread)
             return _Outcome(error=error)
-
-    def __repr__(self) -> str:
-        # napari shows this when a window is closed while the job runs.
-        return self._title
+        finally:
+            _LOG.debug("%s: %.2f s", self._title, time.perf_counter() - begin)
 
     def _keep(self, progress: Progress) -> None:
         self.latest = progress
 
 
 class _Worker(FunctionWorker):
-    """A worker that hands napari's request to quit (window or application closing) on to the engine."""
+    """A worker that hands napari's request to quit (the application is closing) on to the engine.
+
+    Not made by napari's ``create_worker``, which notes every worker, for good, with the viewer whose window is active
+    now: that may be another one, and its closing would end the work of this one.
+    """
 
     def __init__(self, errand: _Errand) -> None:
         super().__init__(errand)
@@ -75,7 +81,7 @@ class Job(QObject):
     Parameters
     ----------
     title : str
-        What is done, for a person.
+        What is done; the log says how long it took.
     work : callable
         ``work(progress, cancel)``; what it returns goes to `succeeded`.
     parent : QObject
@@ -108,7 +114,7 @@ class Job(QObject):
 
     def start(self) -> None:
         """Begin."""
-        worker = create_worker(self._errand, _worker_class=_Worker, _start_thread=False, _ignore_errors=True)
+        worker = _Worker(self._errand)
         worker.returned.connect(self._receive)
         worker.finished.connect(self._finish)
         self._timer.start()
