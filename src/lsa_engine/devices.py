@@ -9,7 +9,7 @@ import torch
 from lsa_engine.errors import InputError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-DTYPES = ("auto", "float32", "bfloat16")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 def choose_device(name: str) -> torch.device:
@@ -50,7 +50,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
             "mps": lambda: False,
         }
         return torch.bfloat16 if fast[device.type]() else torch.float32
-    return torch.bfloat16 if name == "bfloat16" else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
 
 
 def _has_amx() -> bool:

@@ -28,7 +28,10 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
     group.add_argument(
-        "--dtype", default="auto", choices=("auto", "float32", "bfloat16"), help="precision of the computation (auto)"
+        "--dtype",
+        default="auto",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        help="precision of the computation (auto)",
     )
 
 

@@ -20,6 +20,8 @@ from lsa_engine.inference.tiling import Tiles, chosen_side
 from lsa_engine.inference.whole import Runner
 from lsa_engine.trimap import Trimap
 
+_IN_FLOAT32 = "Refined in float32, because most gradients of a refinement are too small for float16."
+
 
 def answer(
     run: Callable[[Way, Sink], Outcome],
@@ -64,6 +66,7 @@ def answer(
         return answer_known(runner, trimap, reporter, out), None, Way(runner, None)
     trimap.require_known()
     refining = reporter.settings is not None
+    first = runner.refining() if refining else runner
     side = chosen_side(tiles, memory_limit, runner.network, trimap.shape, refining=refining)
     if whole and side is not None and tiles != "auto":
         raise InputError(
@@ -73,10 +76,12 @@ def answer(
     with open_sink(out, trimap.shape) as sink:
         outcome, way, notes = with_what_memory_there_is(
             lambda way: run(way, sink),
-            Way(runner, None if whole else side),
+            Way(first, None if whole else side),
             trimap.shape,
             tileable=not whole and tiles != "off",
         )
+    if first is not runner:
+        notes = (_IN_FLOAT32, *notes)
     alpha = sink.result()
     initial = alpha if outcome.initial_alpha is None else outcome.initial_alpha
     report = reporter.report(trimap.shape, way, outcome, notes)

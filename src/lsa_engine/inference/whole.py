@@ -49,7 +49,12 @@ class Runner:
 
     def precision(self) -> torch.autocast:
         """Return the context to compute in."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+        half = self.dtype != torch.float32
+        return torch.autocast(self.device.type, self.dtype if half else torch.bfloat16, enabled=half)
+
+    def refining(self) -> Runner:
+        """Return what refines with the same network: in float32 in place of float16, in which most gradients are 0."""
+        return Runner(self.network, self.device, torch.float32) if self.dtype == torch.float16 else self
 
     def tensors(self, image: ImageSource, trimap: Trimap) -> tuple[Tensor, Tensor]:
         """Return an image (1, 3, H, W) and a trimap (1, 1, H, W) on the device."""

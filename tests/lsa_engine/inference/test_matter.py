@@ -168,13 +168,6 @@ def test_two_matters_in_two_threads_do_not_mix(weights, scene):
         np.testing.assert_allclose(together[k], alone[k], atol=1e-4)
 
 
-def test_bfloat16_stays_near_float32(weights, scene):
-    exact = lsa.matte(scene.image, scene.trimap, weights=weights, device="cpu", dtype="float32")
-    rough = lsa.matte(scene.image, scene.trimap, weights=weights, device="cpu", dtype="bfloat16")
-    assert rough.report.dtype == "bfloat16"
-    assert np.abs(exact.alpha - rough.alpha).mean() < 0.02
-
-
 def test_the_report_names_what_was_done_and_fits_into_json(matter, scene):
     import json
 

@@ -1,0 +1,67 @@
+"""What half precision changes in the mattes of the samples, plain and refined, against float32."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+import lsa_engine as lsa
+from lsa_engine.devices import choose_device, choose_dtype
+from lsa_engine.samples import SAMPLES, load_photograph, load_trimap
+
+HALVES = ("bfloat16", "float16")
+
+
+def matted(name: str, dtype: str, device: str, weights: str, passes: int) -> lsa.MatteResult:
+    """Return a sample's matte after so many passes of the fast refinement, 0 for none."""
+    with lsa.Matter(weights, device=device, dtype=dtype, tiles="off") as matter:
+        matter.set_image(load_photograph(name))
+        matter.set_trimap(load_trimap(name))
+        return matter.refine(lsa.Refinement(iterations=passes, tolerance=0)) if passes else matter.predict()
+
+
+def rows(name: str, device: str, weights: str, passes: int) -> Sequence[str]:
+    """Return a sample's rows of the table, one for each half type."""
+    unknown = load_trimap(name).unknown
+    exact = matted(name, "float32", device, weights, passes)
+    lines = []
+    for dtype in HALVES:
+        rough = matted(name, dtype, device, weights, passes)
+        difference = np.abs(rough.alpha - exact.alpha)[unknown]
+        costs = "–"
+        if passes:
+            before, after, exactly = rough.report.cost_before, rough.report.cost_after, exact.report.cost_after
+            costs = f"{before:.2e} → {after:.2e} (float32 {exactly:.2e})"
+        lines.append(
+            f"| {name} | {passes} | {dtype} | {rough.report.dtype} | {difference.mean():.5f} | "
+            f"{np.quantile(difference, 0.99):.4f} | {difference.max():.3f} | {costs} |"
+        )
+    return lines
+
+
+def main() -> None:
+    """Measure what the arguments ask for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", default="lsa-lite")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--passes", type=int, nargs="*", default=[0, 15], help="of refinement, 0 for none (0 15)")
+    options = parser.parse_args()
+    device = choose_device(options.device)
+    automatic = str(choose_dtype("auto", device)).removeprefix("torch.")
+    print(f"## Half precision, {options.weights} on {device} ('auto' takes {automatic}), torch {torch.__version__}\n")
+    print(
+        "| sample | passes | asked for | computed in | mean difference of alpha (unknown region) | 99th percentile | "
+        "largest | cost before → after |\n|---|---|---|---|---|---|---|---|"
+    )
+    for passes in options.passes:
+        for name in SAMPLES:
+            for line in rows(name, str(device), options.weights, passes):
+                print(line, flush=True)
+    print()
+
+
+if __name__ == "__main__":
+    main()
