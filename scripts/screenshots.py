@@ -245,20 +245,23 @@ def draw_cells() -> tuple[np.ndarray, np.ndarray]:
 
 
 def training(camera: Photographer, folder: Path | None) -> None:
-    """A run under way."""
+    """A run on an open layer and its alpha: under way, or one that is given."""
+    matting = camera.open(MattingWidget, "Matting")
+    camera.wait_until(lambda: matting.options.facilities is not None)
+    camera.run(matting)
+    camera.viewer.layers["trimap"].visible = False
     widget = camera.open(TrainingWidget, "Training")
-    place = Path(tempfile.gettempdir()) / "lsa-runs"
-    (place / "data").mkdir(parents=True, exist_ok=True)
-    widget.data.value = place / "data"
+    camera.wait_until(lambda: widget.start.points is not None)
     if folder is not None:
         widget.output.value = folder
-        camera.wait(1.5)
+        camera.wait_until(lambda: bool(widget.runs.runs))
         camera.take("training")
         return
+    place = Path(tempfile.gettempdir()) / "lsa-runs"
     widget.output.value = place / f"run-{time.strftime('%H%M%S')}"
     camera.wait(0.5)
     widget.launch_button.click()
-    camera.wait_until(lambda: len(widget.score_plot.points) >= 2, seconds=1800)
+    camera.wait_until(lambda: len(widget.view.score_plot.points) >= 2, seconds=3600)
     camera.take("training")
     widget.stop_button.click()
     camera.wait_until(lambda: not widget.running)

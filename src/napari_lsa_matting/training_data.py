@@ -55,7 +55,7 @@ class TrainingData:
         self.root = path_edit(
             FileDialogMode.EXISTING_DIRECTORY, Path.home(), "Where the folders that the recipe names lie."
         )
-        add_row(form, "Data", self.root)
+        add_row(form, "Data folder", self.root)
         self.cutouts = path_edit(
             FileDialogMode.EXISTING_DIRECTORY,
             Path.home(),

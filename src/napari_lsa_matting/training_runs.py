@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTreeWidget, QTreeWidgetItem
 
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
@@ -110,8 +110,10 @@ class RunsTable(QTreeWidget):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         header = self.header()
         if header is not None:
-            header.setStretchLastSection(True)
             header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            header.setSectionResizeMode(len(_COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
+            header.setMinimumSectionSize(30)
+        self._row_height = self.fontMetrics().height() + 8
         self.itemSelectionChanged.connect(self._tell)
 
     def show_runs(self, runs: list[RunSummary], current: Path) -> None:
@@ -124,6 +126,8 @@ class RunsTable(QTreeWidget):
             cells = [run.folder.name, run.recipe or "–", f"{run.step}/{run.steps or '–'}", score, run.state]
             item = QTreeWidgetItem(cells)
             item.setToolTip(0, str(run.folder))
+            item.setToolTip(4, run.state)
+            item.setSizeHint(0, QSize(0, self._row_height))
             for column in (2, 3):
                 item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.addTopLevelItem(item)
@@ -135,9 +139,10 @@ class RunsTable(QTreeWidget):
 
     def _fit_height(self) -> None:
         header, bar = self.header(), self.horizontalScrollBar()
-        height = 2 * self.frameWidth() + (0 if header is None else header.sizeHint().height())
-        height += min(_MOST_ROWS, len(self.runs)) * max(self.sizeHintForRow(0), 1)
-        self.setFixedHeight(height + (0 if bar is None else bar.sizeHint().height()))
+        height = 2 * self.frameWidth() + min(_MOST_ROWS, len(self.runs)) * self._row_height
+        for part in (header, bar):
+            height += 0 if part is None else part.sizeHint().height()
+        self.setFixedHeight(height)
 
     def _tell(self) -> None:
         rows = [self.indexOfTopLevelItem(item) for item in self.selectedItems()]

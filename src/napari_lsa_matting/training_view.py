@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QPainter, QPaintEvent, QPixmap
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_lsa_matting.panel import Message, describe_seconds
@@ -14,44 +14,43 @@ from napari_lsa_matting.training_run import RunLog
 
 
 class PictureView(QWidget):
-    """A picture as wide as there is room, but not enlarged; a click on it does nothing."""
+    """A picture as wide as there is room, but not enlarged."""
 
     def __init__(self) -> None:
         super().__init__()
         self.pixmap = QPixmap()
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def show_file(self, path: Path | None) -> None:
         """Show another picture; None shows nothing."""
         self.pixmap = QPixmap() if path is None else QPixmap(str(path))
-        self.updateGeometry()
+        self._fit_height()
         self.update()
 
-    def hasHeightForWidth(self) -> bool:
-        """Return True: the picture keeps its proportions."""
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        """Return the height that the picture has at a width."""
-        if self.pixmap.isNull():
-            return 0
-        return round(min(width, self.pixmap.width()) * self.pixmap.height() / self.pixmap.width())
-
-    def sizeHint(self) -> QSize:
-        """Return a size that suits a dock."""
-        return QSize(260, self.heightForWidth(260))
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Keep the picture's proportions."""
+        super().resizeEvent(event)
+        self._fit_height()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the picture."""
         if self.pixmap.isNull():
             return
         ratio = self.devicePixelRatioF()
-        wide = round(min(self.width(), self.pixmap.width()) * ratio)
-        shown = self.pixmap.scaledToWidth(wide, Qt.TransformationMode.SmoothTransformation)
+        shown = self.pixmap.scaledToWidth(
+            round(self._shown_width() * ratio), Qt.TransformationMode.SmoothTransformation
+        )
         shown.setDevicePixelRatio(ratio)
         painter = QPainter(self)
         painter.drawPixmap(0, 0, shown)
         painter.end()
+
+    def _shown_width(self) -> int:
+        return min(max(1, self.width()), self.pixmap.width())
+
+    def _fit_height(self) -> None:
+        if not self.pixmap.isNull():
+            self.setFixedHeight(round(self._shown_width() * self.pixmap.height() / self.pixmap.width()))
 
 
 class RunView(QWidget):

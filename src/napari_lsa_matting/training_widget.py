@@ -57,11 +57,11 @@ class TrainingWidget(Panel):
         self._recipe: Recipe | None = None
         self._recipe_problem: str | None = None
         self._add_what()
-        self.data = TrainingData(napari_viewer, self.add_group("Examples"))
+        self.data = TrainingData(napari_viewer, self.add_group("Data"))
         self._add_buttons()
+        self._add_runs()
         self.view = RunView()
         self.add(self.view)
-        self._add_runs()
 
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_EVERY_MS)

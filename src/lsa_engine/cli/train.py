@@ -1,10 +1,11 @@
 """Train a network: run a recipe, and write weights, losses and validation pictures into a folder.
 
-RECIPE is a .toml file, or the name of one that comes with the package: quick, lsa-lite.
+RECIPE is a .toml file, or the name of one that comes with the package: quick, fine-tune, lsa-lite.
 Ctrl-C (or SIGTERM, or a file named STOP in the folder) finishes the step, saves and leaves with exit status 130;
 --resume goes on from there.
 
   lsa train quick --output runs/first
+  lsa train fine-tune --data mine --output runs/mine      (own RGBA cut-outs in mine/cut-outs)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from lsa_engine.cli.status import DONE, STOPPED
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``lsa train``."""
-    parser.add_argument("recipe", metavar="RECIPE", help="a .toml file, or a name: quick, lsa-lite")
+    parser.add_argument("recipe", metavar="RECIPE", help="a .toml file, or a name: quick, fine-tune, lsa-lite")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FOLDER", help="the run's folder, made if it does not exist"
     )

@@ -28,13 +28,14 @@ decay_steps = 5
 """
 
 
-@pytest.mark.parametrize("name", ["lsa-lite", "quick"])
+@pytest.mark.parametrize("name", ["fine-tune", "lsa-lite", "quick"])
 def test_built_in_recipes_make_sense(name: str) -> None:
     assert name in recipe_names()
     recipe = Recipe.load(name)
     assert recipe.name == name
     assert recipe.size == "lsanet-lite"
-    assert recipe.licence == "BSD-3-Clause"
+    # What is trained on somebody's own pictures is theirs to license.
+    assert recipe.licence == ("unstated" if name == "fine-tune" else "BSD-3-Clause")
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_text_that_is_not_toml_is_refused_with_its_line() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="'quikc', expected a TOML file or one of lsa-lite, quick"):
+    with pytest.raises(RecipeError, match="'quikc', expected a TOML file or one of fine-tune, lsa-lite, quick"):
         Recipe.load("quikc")
     with pytest.raises(RecipeError, match="expected a TOML file"):
         Recipe.load(tmp_path)

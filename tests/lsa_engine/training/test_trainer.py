@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -388,6 +389,37 @@ def test_a_run_resumes_when_the_weights_it_started_from_are_gone(
     with pytest.raises(WeightsError, match=r"given\.safetensors"):
         train(recipe, tmp_path / "another", data=training_data, device="cpu")
     assert not (tmp_path / "another").exists()
+
+
+def test_a_run_that_starts_from_weights_never_delivers_worse_ones(
+    tmp_path: Path, training_data: Path, user_weights_folder: Path
+) -> None:
+    torch.manual_seed(77)
+    path = user_weights_folder / "given.safetensors"
+    save_weights(path, build_network("lsanet-lite").state_dict(), {"size": "lsanet-lite"})
+    # Steps this large ruin any network.
+    recipe = tiny(
+        ("crop = 64", "crop = 32"),
+        ("steps = 14", "steps = 2"),
+        ("learning_rate = 2e-3", "learning_rate = 50.0"),
+        ("warmup_steps = 4", "warmup_steps = 0"),
+        ("ema = 0.8", "ema = 0.0"),
+        ('name = "tiny"', 'name = "tiny"\nstart_from = "given"'),
+    )
+    result = train(recipe, tmp_path / "run", data=training_data, device="cpu")
+    scores = {event["step"]: event["sad"] for event in events_of(tmp_path / "run", "validation")}
+    assert scores.keys() == {0, 2}
+    assert scores[2] > scores[0] == result.best_score
+    delivered = load_weights(result.weights)
+    assert delivered.metadata["step"] == "0"
+    given = load_weights(path).state
+    assert all(torch.allclose(delivered.state[name], given[name], atol=1e-3) for name in given)
+
+
+def test_a_run_says_where_it_runs_and_on_what(whole_run: tuple[Path, TrainingResult], training_data: Path) -> None:
+    started = events_of(whole_run[0], "started")[0]
+    assert (started["host"], started["data"]) == (platform.node(), str(training_data.resolve()))
+    assert started["process"] == os.getpid()
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------
