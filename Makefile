@@ -74,8 +74,9 @@ bench-inference: $(VENV)/.base ## Measure refinement, and memory from 1 to 100 m
 	@$(BIN)/python benchmarks/inference.py $(CASES)
 	@$(BIN)/python benchmarks/memory.py $(SIZES)
 
-bench-gui: $(VENV)/.all qt-packages ## Measure how long the widgets hold up napari's event loop
+bench-gui: $(VENV)/.all qt-packages ## Measure how long the widgets hold up napari's event loop, and what they leave behind
 	@QT_API=$(QT_API) $(SCREEN) $(BIN)/python benchmarks/gui/responsiveness.py
+	@QT_API=$(QT_API) $(SCREEN) $(BIN)/python benchmarks/gui/leaks.py
 
 screenshots: $(VENV)/.dev qt-packages ## Take the pictures of the documentation
 	QT_API=$(QT_API) $(SCREEN) $(BIN)/python scripts/screenshots.py

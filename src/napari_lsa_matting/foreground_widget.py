@@ -159,7 +159,8 @@ class ForegroundWidget(Panel):
         else:
             request = ForegroundRequest(*planes, method, self._wanted(), ink)
             script = partial(estimate_script, request, *paths)
-        deliver = partial(self._show, image, full_data(image), alpha, pair.first, facts, script)
+        sources = {layer: full_data(layer) for layer in (image, alpha)}
+        deliver = partial(self._show, sources, image, alpha, pair.first, facts, script)
         self.controls.start(f"Foreground of {image.name}", request.run, deliver)
 
     @property
@@ -204,17 +205,20 @@ class ForegroundWidget(Panel):
 
     def _show(
         self,
+        sources: dict[Image, Any],
         image: Image,
-        data: Any,
         alpha: Image,
         index: Index,
         facts: dict[str, Any],
         script: Callable[[ForegroundOutcome], Script],
         outcome: ForegroundOutcome,
     ) -> None:
-        if image not in self.viewer.layers or full_data(image) is not data:
-            self.controls.outcome.say("The image was removed or replaced meanwhile, so its colours were dropped.")
-            return
+        for layer, data in sources.items():
+            if layer not in self.viewer.layers or full_data(layer) is not data:
+                self.controls.outcome.say(
+                    f"{layer.name!r} was removed or replaced meanwhile, so its colours were dropped: run once more."
+                )
+                return
         session = session_of(self.viewer)
         added = []
         # From below to above: the cut-out shall lie on top.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import unwrap
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ LABEL_NAMES = {UNKNOWN: "unknown", FOREGROUND: "foreground", BACKGROUND: "backgr
 LABEL_COLOURS: dict[int | None, str] = {FOREGROUND: "#1ec872", BACKGROUND: "#d63ad6"}
 
 _MOST_LISTED = 8
+_PART = 1 << 18
 # Islands of so many pixels, or such a part of the plane, are tiny.
 _TINY, _TINY_PART = 9, 2e-6
 
@@ -86,16 +88,14 @@ def plane_of(layer: Labels, index: Index) -> Any:
 
 def examine(labels: NDArray[Any]) -> list[Finding]:
     """Say what is wrong with the labels (H, W) of a trimap; an empty list if nothing is."""
-    if labels.size and (labels.min() < UNKNOWN or labels.max() > BACKGROUND):
+    if _has_others(labels):
         return [Finding(_odd_labels(labels))]
-    known = int(np.count_nonzero(labels))
-    foreground = int(np.count_nonzero(labels == FOREGROUND))
     findings = []
-    if not foreground:
+    if not _holds(labels, FOREGROUND):
         findings.append(Finding("No foreground yet: paint label 1 where the object surely is."))
-    if foreground == known:
+    if not _holds(labels, BACKGROUND):
         findings.append(Finding("No background yet: paint label 2 where the object surely is not."))
-    if known == labels.size:
+    if not _holds(labels, UNKNOWN):
         findings.append(
             Finding(
                 "Nothing is unknown: erase (label 0) the border of the object, or it is cut out hard.", blocks=False
@@ -121,6 +121,25 @@ def find_islands(labels: NDArray[Any]) -> list[Finding]:
                 there = f"There are {count} tiny islands of {what}, the first {where}: remove them if they are slips."
             findings.append(Finding(there, blocks=False))
     return findings
+
+
+def _has_others(labels: NDArray[Any]) -> bool:
+    """Return whether there are labels that a trimap does not have."""
+    if labels.dtype.kind != "u" and any(rows.min() < UNKNOWN for rows in _parts(labels)):
+        return True
+    return any(rows.max() > BACKGROUND for rows in _parts(labels))
+
+
+def _holds(labels: NDArray[Any], label: int) -> bool:
+    """Return whether a label is among labels (H, W); looks no further than the first."""
+    return any((rows == label).any() for rows in _parts(labels))
+
+
+def _parts(labels: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield the rows of labels, some at a time, which stay in the processor's cache."""
+    if labels.size:
+        step = max(1, _PART // labels.shape[1])
+        yield from (labels[first : first + step] for first in range(0, len(labels), step))
 
 
 def _odd_labels(labels: NDArray[Any]) -> str:

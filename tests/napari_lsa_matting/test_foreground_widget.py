@@ -99,6 +99,54 @@ def test_what_is_missing_is_said_before_the_run(scene_viewer: Any, open_widget: 
     assert widget.controls.reason.text().startswith("There is no image layer")
 
 
+@pytest.mark.parametrize("name", ["photo", "alpha"])
+@pytest.mark.parametrize("change", ["removed", "replaced"])
+def test_layers_that_go_during_the_run_drop_its_colours(
+    matted_viewer: Any, open_widget: Any, qtbot: Any, notifications: list[str], name: str, change: str
+) -> None:
+    widget = open_widget(matted_viewer)
+    qtbot.wait(200)
+    widget.controls.run_button.click()
+    layer = matted_viewer.layers[name]
+    if change == "removed":
+        matted_viewer.layers.remove(name)
+    else:
+        layer.data = layer.data[::-1].copy()
+    left = [layer.name for layer in matted_viewer.layers]
+    qtbot.waitUntil(lambda: not widget.controls.busy)
+    assert widget.controls.outcome.text() == (
+        f"{name!r} was removed or replaced meanwhile, so its colours were dropped: run once more."
+    )
+    assert [layer.name for layer in matted_viewer.layers] == left
+    assert all(layer.visible for layer in matted_viewer.layers)
+    assert notifications == []
+
+
+def test_layers_renamed_and_a_viewer_in_3d_do_not_lose_the_colours_of_a_run_under_way(
+    matted_viewer: Any, open_widget: Any, qtbot: Any
+) -> None:
+    widget = open_widget(matted_viewer)
+    qtbot.wait(200)
+    widget.controls.run_button.click()
+    matted_viewer.layers["photo"].name = "bird"
+    matted_viewer.dims.ndisplay = 3
+    qtbot.waitUntil(lambda: not widget.controls.busy)
+    assert matted_viewer.layers["cut-out"].data.shape == (48, 64, 4)
+    qtbot.wait(200)
+    assert not widget.controls.run_button.isEnabled()
+    assert "switch it back to two dimensions" in widget.controls.reason.text()
+
+
+def test_cancel_leaves_the_layers_as_they_were(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+    widget = open_widget(matted_viewer)
+    qtbot.wait(200)
+    widget.controls.run_button.click()
+    widget.controls.cancel_button.click()
+    qtbot.waitUntil(lambda: not widget.controls.busy)
+    assert widget.controls.outcome.text() == "Cancelled; the layers are as they were."
+    assert [layer.name for layer in matted_viewer.layers] == ["photo", "trimap", "alpha"]
+
+
 def test_at_least_one_result_must_be_chosen(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
     widget = open_widget(matted_viewer)
     widget.make_cutout.value = False

@@ -50,6 +50,23 @@ def test_what_does_not_fit_is_said_before_the_run(scene_viewer: Any, open_widget
     assert widget.controls.reason.text().startswith("There is no image layer")
 
 
+def test_layers_of_other_types_are_not_offered_and_do_not_stand_in_for_what_is_missing(
+    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    viewer.add_points(np.zeros((2, 2)))
+    viewer.add_shapes(np.array([[0, 0], [0, 9], [9, 9]]), shape_type="polygon")
+    widget = open_widget(viewer)
+    settle(qtbot, widget)
+    assert not widget.controls.run_button.isEnabled()
+    assert widget.controls.reason.text().startswith("There is no image layer")
+    viewer.add_image(np.zeros((8, 8)), name="photo")
+    settle(qtbot, widget)
+    assert not widget.controls.run_button.isEnabled()
+    assert widget.controls.reason.text().startswith("There is no trimap")
+    assert (len(widget.image.choices), widget.trimap.layer) == (1, None)
+
+
 def test_cancel_leaves_the_layers_as_they_were(scene_viewer: Any, open_widget: Any, qtbot: Any, brake: Any) -> None:
     widget = open_widget(scene_viewer)
     brake.go_on.set()

@@ -11,8 +11,6 @@ import pytest
 import lsa_engine as lsa
 from napari_lsa_matting.trimap_layer import trimap_settings
 
-_PATIENCE = 60000
-
 
 @pytest.fixture
 def two_viewers(make_napari_viewer_proxy: Callable[..., Any], scene: Any) -> list[Any]:
@@ -40,7 +38,7 @@ def test_two_viewers_matte_at_once_and_each_gets_its_own_alpha(
     for widget in widgets:
         widget.controls.run_button.click()
     assert all(widget.controls.busy for widget in widgets)
-    qtbot.waitUntil(lambda: not any(widget.controls.busy for widget in widgets), timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not any(widget.controls.busy for widget in widgets))
     for viewer in two_viewers:
         assert [layer.name for layer in viewer.layers] == ["photo", "alpha", "trimap"]
         np.testing.assert_allclose(viewer.layers["alpha"].data, alpha_of(viewer, random_weights), atol=1e-5)
@@ -57,12 +55,12 @@ def test_live_mode_in_two_viewers_answers_each_stroke_where_it_was_painted(
 
     for widget in widgets:
         widget.live_box.value = True
-    qtbot.waitUntil(answered, timeout=_PATIENCE)
+    qtbot.waitUntil(answered)
     # Both are foreground in both trimaps, and become background in one each.
     spots = [(23, 30), (24, 33)]
     for viewer, spot in zip(two_viewers, spots, strict=True):
         viewer.layers["trimap"].data_setitem(tuple(np.array([place]) for place in spot), 2)
-    qtbot.waitUntil(answered, timeout=_PATIENCE)
+    qtbot.waitUntil(answered)
     alphas = [[viewer.layers["alpha"].data[spot] for spot in spots] for viewer in two_viewers]
     assert alphas == [[0, 1], [1, 0]]
     widgets[0].live_box.value = False
@@ -77,12 +75,12 @@ def test_closing_one_viewer_leaves_the_run_of_the_other_one_alone(
     qtbot.wait(200)
     for widget in widgets:
         widget.controls.run_button.click()
-    qtbot.waitUntil(brake.begun.is_set, timeout=_PATIENCE)
+    qtbot.waitUntil(brake.begun.is_set)
     two_viewers[closed].close()
     qtbot.wait(200)
     other = widgets[1 - closed]
     assert other.controls.busy
     brake.go_on.set()
-    qtbot.waitUntil(lambda: not other.controls.busy, timeout=_PATIENCE)
+    qtbot.waitUntil(lambda: not other.controls.busy)
     assert "alpha" in two_viewers[1 - closed].layers, other.controls.outcome.text()
     assert notifications == []

@@ -1,0 +1,91 @@
+"""Nothing is left behind by runs, by edits, by widgets and viewers that were closed."""
+
+from __future__ import annotations
+
+import tracemalloc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from census import Census
+from napari_lsa_matting.foreground_widget import ForegroundWidget
+from napari_lsa_matting.measure_widget import MeasureWidget
+from napari_lsa_matting.stack_widget import StackWidget
+from napari_lsa_matting.training_widget import TrainingWidget
+from napari_lsa_matting.trimap_widget import TrimapWidget
+
+_FIRST, _TIMES = 5, 30
+_PICTURE = 48 * 64 * 4  # bytes of the scene's alpha
+_MEGABYTES = 50
+_PACKAGES = ("napari_lsa_matting.", "lsa_engine.")
+
+
+def assert_nothing_grows(do: Callable[[int], object]) -> None:
+    """Do something some times, and then many times more: no thread, no picture, no object may come of each time."""
+    for turn in range(_FIRST):
+        do(turn)
+    tracemalloc.start()
+    try:
+        do(0)  # what replaces a picture that was made before memory was traced
+        before, traced = Census.take(), tracemalloc.get_traced_memory()[0]
+        for turn in range(_TIMES):
+            do(turn)
+        after = Census.take()
+        assert tracemalloc.get_traced_memory()[0] - traced < _TIMES * _PICTURE
+    finally:
+        tracemalloc.stop()
+    assert after.grown(before, at_least=_TIMES) == {}
+    assert {name for name in after.grown(before) if name.startswith(_PACKAGES)} == set()
+    assert after.threads - before.threads < _TIMES // 2  # a pool may still have grown by a thread
+    assert after.megabytes - before.megabytes < _MEGABYTES
+
+
+def test_runs_leave_nothing_behind_but_their_layer(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+    widget = open_widget(scene_viewer)
+    qtbot.wait(200)
+
+    def run(_: int) -> None:
+        widget.controls.run_button.click()
+        qtbot.waitUntil(lambda: not widget.controls.busy)
+
+    assert_nothing_grows(run)
+    assert [layer.name for layer in scene_viewer.layers] == ["photo", "alpha", "trimap"]
+
+
+def test_changes_of_a_trimap_that_are_undone_leave_nothing_behind(scene_viewer: Any, qtbot: Any) -> None:
+    widget = TrimapWidget(scene_viewer)
+    scene_viewer.window.add_dock_widget(widget)
+    qtbot.waitUntil(lambda: not widget.busy)
+    before = scene_viewer.layers["trimap"].data.copy()
+
+    def edit(_: int) -> None:
+        widget.use_tool("widen")
+        qtbot.waitUntil(lambda: not widget.busy)
+        widget.undo_button.click()
+        widget.refresh()
+        qtbot.waitUntil(lambda: not widget.busy)
+
+    assert_nothing_grows(edit)
+    np.testing.assert_array_equal(scene_viewer.layers["trimap"].data, before)
+
+
+@pytest.mark.parametrize("kind", [TrimapWidget, ForegroundWidget, MeasureWidget, StackWidget, TrainingWidget])
+def test_a_widget_that_was_closed_is_gone(kind: Any, scene_viewer: Any, qtbot: Any) -> None:
+    widget = kind(scene_viewer)
+    scene_viewer.window.add_dock_widget(widget)
+    qtbot.wait(300)
+    gone = weakref.ref(widget)
+    scene_viewer.window.remove_dock_widget(widget)
+    del widget
+    qtbot.waitUntil(lambda: bool(Census.take()) and gone() is None)
+
+
+def test_the_matting_widget_goes_with_its_dock(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+    widget = open_widget(scene_viewer)
+    gone = weakref.ref(widget)
+    scene_viewer.window.remove_dock_widget(widget)
+    del widget
+    qtbot.waitUntil(lambda: bool(Census.take()) and gone() is None)
