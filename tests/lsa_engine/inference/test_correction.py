@@ -112,7 +112,7 @@ def test_a_cancelled_correction_leaves_the_one_before_it(refined, scene):
     with pytest.raises(lsa.Cancelled):
         refined.correct(edited(first, rng), progress=lambda step: step.done > 1 and token.cancel(), cancel=token)
     two = refined.correct(first, lsa.Refinement(iterations=1))
-    np.testing.assert_allclose(two.alpha, one.alpha, atol=1e-5)
+    np.testing.assert_allclose(two.alpha, one.alpha, atol=1e-4)
 
 
 def test_strokes_may_contradict_what_was_known_and_are_obeyed(refined, scene):
@@ -128,7 +128,7 @@ def test_a_correction_without_time_makes_one_pass_from_where_it_was(refined, sce
     before = refined.refine(lsa.Refinement(tolerance=0))
     result = refined.correct(scene.trimap, lsa.Refinement(time_budget=0))
     assert result.report.iterations == 1
-    np.testing.assert_allclose(result.alpha, before.alpha, atol=1e-5)
+    np.testing.assert_allclose(result.alpha, before.alpha, atol=1e-4)
     assert not np.allclose(result.alpha, result.initial_alpha, atol=1e-3)
 
 
