@@ -12,6 +12,7 @@ from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from napari_lsa_matting.training_run import RunLog, has_events
 
 _MOST_ROWS = 6  # seen at once
+_MOST_LETTERS = 24  # of a run's name
 _COLUMNS = ["Run", "Recipe", "Steps", "SAD", "State"]
 _TIPS = [
     "The run's folder.",
@@ -127,7 +128,7 @@ class RunsTable(QTreeWidget):
             item = QTreeWidgetItem(cells)
             item.setToolTip(0, str(run.folder))
             item.setToolTip(4, run.state)
-            item.setSizeHint(0, QSize(0, self._row_height))
+            item.setSizeHint(0, QSize(self._room_for(run.folder.name), self._row_height))
             for column in (2, 3):
                 item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.addTopLevelItem(item)
@@ -136,6 +137,11 @@ class RunsTable(QTreeWidget):
         self.blockSignals(False)
         self.setVisible(bool(runs))
         self._fit_height()
+
+    def _room_for(self, name: str) -> int:
+        """Return the width of a name's cell, in which the longest are cut."""
+        letters = self.fontMetrics()
+        return min(letters.horizontalAdvance(name) + 12, _MOST_LETTERS * letters.averageCharWidth())
 
     def _fit_height(self) -> None:
         header, bar = self.header(), self.horizontalScrollBar()

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsa_engine.arrays import as_alpha, as_float_image, to_numpy, to_unit_range
-from lsa_engine.compositing import cutout
 from lsa_engine.errors import InputError
-from lsa_engine.foreground import estimate_foreground
+from lsa_engine.inference.files import cut_out
 from lsa_engine.progress import CancelToken, ProgressCallback
 
 # Less than half a step of 8 bits is nothing.
@@ -51,8 +50,7 @@ def cut_out_object(
     _check_edge(opacity)
     if colours.ndim == 2:
         colours = np.repeat(colours[..., None], 3, axis=2)
-    foreground, _ = estimate_foreground(colours, opacity, progress=progress, cancel=cancel)
-    return trim_cutout(cutout(foreground, opacity))
+    return trim_cutout(cut_out(colours, opacity, progress=progress, cancel=cancel))
 
 
 def trim_cutout(rgba: Any) -> NDArray[np.float32]:
