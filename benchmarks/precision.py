@@ -15,21 +15,21 @@ from lsa_engine.samples import SAMPLES, load_photograph, load_trimap
 HALVES = ("bfloat16", "float16")
 
 
-def matted(name: str, dtype: str, device: str, weights: str, passes: int) -> lsa.MatteResult:
-    """Return a sample's matte after so many passes of the fast refinement, 0 for none."""
+def matted(name: str, every: int, dtype: str, device: str, weights: str, passes: int) -> lsa.MatteResult:
+    """Return the matte of every n-th row and column of a sample after fast refinement of so many passes, or none."""
     with lsa.Matter(weights, device=device, dtype=dtype, tiles="off") as matter:
-        matter.set_image(load_photograph(name))
-        matter.set_trimap(load_trimap(name))
+        matter.set_image(np.ascontiguousarray(load_photograph(name)[::every, ::every]))
+        matter.set_trimap(np.ascontiguousarray(load_trimap(name).values[::every, ::every]))
         return matter.refine(lsa.Refinement(iterations=passes, tolerance=0)) if passes else matter.predict()
 
 
-def rows(name: str, device: str, weights: str, passes: int) -> Sequence[str]:
+def rows(name: str, every: int, device: str, weights: str, passes: int) -> Sequence[str]:
     """Return a sample's rows of the table, one for each half type."""
-    unknown = load_trimap(name).unknown
-    exact = matted(name, "float32", device, weights, passes)
+    unknown = load_trimap(name).unknown[::every, ::every]
+    exact = matted(name, every, "float32", device, weights, passes)
     lines = []
     for dtype in HALVES:
-        rough = matted(name, dtype, device, weights, passes)
+        rough = matted(name, every, dtype, device, weights, passes)
         difference = np.abs(rough.alpha - exact.alpha)[unknown]
         costs = "–"
         if passes:
@@ -47,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", default="lsa-lite")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--every", type=int, default=1, help="take every so many rows and columns of the samples (1)")
     parser.add_argument("--passes", type=int, nargs="*", default=[0, 15], help="of refinement, 0 for none (0 15)")
     options = parser.parse_args()
     device = choose_device(options.device)
@@ -58,7 +59,7 @@ def main() -> None:
     )
     for passes in options.passes:
         for name in SAMPLES:
-            for line in rows(name, str(device), options.weights, passes):
+            for line in rows(name, options.every, str(device), options.weights, passes):
                 print(line, flush=True)
     print()
 
