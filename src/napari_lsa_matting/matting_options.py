@@ -32,7 +32,7 @@ _USUAL = {"fast": (15, 0.1), "paper": (100, 20.0)}
 _TOLERANCE = 1 / 510
 _TOLERANCE_DECIMALS = 5
 _TTA = [("off", 0), ("8 copies", 8), ("24 copies", 24)]
-_DTYPES = ["auto", "float32", "bfloat16"]
+_DTYPES = ["auto", "float32", "bfloat16", "float16"]
 _LOOKING = "looking …"
 _WEIGHTS_TIP = "The trained network that finds the matte."
 
