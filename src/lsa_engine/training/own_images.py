@@ -48,8 +48,6 @@ def cut_out_object(
             "but they must have the same size: choose an alpha that belongs to the image."
         )
     _check_edge(opacity)
-    if colours.ndim == 2:
-        colours = np.repeat(colours[..., None], 3, axis=2)
     return trim_cutout(cut_out(colours, opacity, progress=progress, cancel=cancel))
 
 
