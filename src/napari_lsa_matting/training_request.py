@@ -76,6 +76,8 @@ class PrepareRequest:
         FileError
             If the folder cannot be written to.
         """
+        from lsa_engine.image_io import atomic_path
+
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             recipe, data = self.recipe, self.data
@@ -83,7 +85,8 @@ class PrepareRequest:
                 cutouts = self._write_cutouts(progress, cancel)
                 recipe, data = with_data(recipe, (cutouts.name,)), self.folder
             path = self.folder / RECIPE_FILE
-            path.write_text(recipe.to_toml(), "utf-8")
+            with atomic_path(path) as temporary:
+                temporary.write_text(recipe.to_toml(), "utf-8")
         except OSError as error:
             raise FileError(
                 f"The run cannot be prepared in {self.folder} ({error.strerror}): "
