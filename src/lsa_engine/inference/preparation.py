@@ -10,6 +10,7 @@ from lsa_engine.errors import InputError
 from lsa_engine.guidance.coarse_matte import coarse_matte
 from lsa_engine.guidance.fill import project_alpha, smooth_fill
 from lsa_engine.guidance.large import LargePriors
+from lsa_engine.guidance.light import from_light, to_light
 from lsa_engine.guidance.sampled_matte import sampled_matte
 from lsa_engine.network.lsanet import GUIDANCE_CHANNELS
 
@@ -37,7 +38,8 @@ def network_input(image: Tensor, trimap: Tensor, guidance: str) -> Tensor:
         "none": the normalised image and the trimap divided by 255 (unknown is 128/255, as in the published network),
         the paper's 4 channels. "priors": behind them the known foreground colours filled smoothly into the rest, the
         background colours likewise (both normalised), the α of the pixel's colour between the two, a coarse
-        closed-form matte, and a matte by the known colours alone with two measures of trust, 15 channels.
+        closed-form matte, and a matte by the known colours alone with two measures of trust, 15 channels. All of
+        these are computed half-way to light (:mod:`lsa_engine.guidance.light`).
 
     Returns
     -------
@@ -50,9 +52,12 @@ def network_input(image: Tensor, trimap: Tensor, guidance: str) -> Tensor:
         )
     if guidance == "none":
         return _stacked(image, trimap, None)
-    twice = image.expand(2, -1, -1, -1) if len(image) == 1 else torch.cat([image, image])
+    light = to_light(image)
+    twice = light.expand(2, -1, -1, -1) if len(light) == 1 else torch.cat([light, light])
     foreground, background = smooth_fill(twice, torch.cat([trimap == 255, trimap == 0])).chunk(2)
-    return _stacked(image, trimap, (foreground, background, coarse_matte(image, trimap), sampled_matte(image, trimap)))
+    projected = project_alpha(light, foreground, background)
+    mattes = (projected, coarse_matte(light, trimap), sampled_matte(light, trimap))
+    return _stacked(image, trimap, ((foreground, background), mattes))
 
 
 def window_input(image: Tensor, trimap: Tensor, priors: LargePriors | None, box: Box) -> Tensor:
@@ -64,7 +69,8 @@ def window_input(image: Tensor, trimap: Tensor, priors: LargePriors | None, box:
         (1, 3, h, w) and (1, 1, h, w): the part that ``priors.surroundings(box)`` names, or the box itself without
         priors.
     priors : LargePriors or None
-        Of the whole image; None for guidance "none".
+        Of the whole image, which they have taken as :func:`~lsa_engine.guidance.light.to_light` gives it; None for
+        guidance "none".
     box : Box
         The part.
 
@@ -76,11 +82,17 @@ def window_input(image: Tensor, trimap: Tensor, priors: LargePriors | None, box:
     if priors is None:
         return _stacked(image, trimap, None)
     inside = box.within(priors.surroundings(box))
-    return _stacked(inside.cut(image), inside.cut(trimap), priors.window(box, image, trimap))
+    light = to_light(image)
+    foreground, background, coarse, sampled = priors.window(box, light, trimap)
+    projected = project_alpha(inside.cut(light), foreground, background)
+    layers = (foreground, background), (projected, coarse, sampled)
+    return _stacked(inside.cut(image), inside.cut(trimap), layers)
 
 
-def _stacked(image: Tensor, trimap: Tensor, priors: tuple[Tensor, Tensor, Tensor, Tensor] | None) -> Tensor:
-    """Return image, trimap, and the fills, coarse and sampled mattes if there are any, as one tensor."""
+def _stacked(
+    image: Tensor, trimap: Tensor, priors: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]] | None
+) -> Tensor:
+    """Return image, trimap, and, if there are any, both fills of light and the three mattes as one tensor."""
     batch, _, height, width = image.shape
     # Filled part by part: a large image is not held several times over.
     channels = torch.empty(
@@ -91,10 +103,10 @@ def _stacked(image: Tensor, trimap: Tensor, priors: tuple[Tensor, Tensor, Tensor
     channels[:, :3] = normalise(image)
     channels[:, 3:4] = trimap.to(torch.float32) / 255
     if priors is not None:
-        foreground, background, coarse, sampled = priors
-        channels[:, 4:7] = normalise(foreground)
-        channels[:, 7:10] = normalise(background)
-        channels[:, 10:11] = project_alpha(image, foreground, background)
+        (foreground, background), (projected, coarse, sampled) = priors
+        channels[:, 4:7] = normalise(from_light(foreground))
+        channels[:, 7:10] = normalise(from_light(background))
+        channels[:, 10:11] = projected
         channels[:, 11:12] = coarse
         channels[:, 12:] = sampled
     return channels

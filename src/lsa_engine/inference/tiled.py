@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lsa_engine.boxes import Box
 from lsa_engine.guidance.large import LargePriors, Reduced
+from lsa_engine.guidance.light import from_light, to_light
 from lsa_engine.inference.preparation import network_input, window_input
 from lsa_engine.inference.sources import ImageSource
 from lsa_engine.inference.tiling import Tile
@@ -62,9 +63,9 @@ class TiledImage:
         multiple = max([*reduced, 1 if self._priors is None else self._priors.alignment])
         for strip in image.strips(multiple):
             steps.check()
-            colours, values = image.tensor(strip), self._trimap(strip)
+            light, values = to_light(image.tensor(strip)), self._trimap(strip)
             for taker in takers:
-                taker.take(strip.top, colours, values)
+                taker.take(strip.top, light, values)
         if self._priors is not None:
             self._priors.solve(steps.check)
         self.gates = self._open_gates(first, steps)
@@ -96,7 +97,7 @@ class TiledImage:
     def _open_gates(self, reduced: Reduced, steps: Steps) -> dict[int, Tensor]:
         """Return the gates that the network opens for the reduced image."""
         network, device = self.runner.network, self.runner.device
-        image = torch.from_numpy(reduced.colours).permute(2, 0, 1)[None].contiguous()
+        image = from_light(torch.from_numpy(reduced.colours).permute(2, 0, 1)[None].contiguous())
         foreground, background = torch.from_numpy(reduced.known)
         values = torch.full(foreground.shape, 128, dtype=torch.uint8)
         values[foreground], values[background] = 255, 0
