@@ -24,6 +24,7 @@ _KIND_WEIGHTS = {
     "hair": 3.5,
     "fibres": 0.8,
     "foliage": 1.6,
+    "shrub": 1.4,
     "net": 0.9,
     "smoke": 0.5,
     "glass": 0.5,
@@ -118,8 +119,19 @@ class ProceduralComposites:
             foreground = real[0]
         elif style.parts > 0:
             foreground = self._with_second_part(number, foreground, size, style.parts)
+        if real is None:
+            foreground, background = self._in_light(number, foreground, background, alpha)
         image = self._faded(number, photograph(rng, foreground, background, alpha), style.gray_share)
         return Example(image, np.round(alpha * 255).astype(np.uint8), trimap)
+
+    def _in_light(self, number: int, foreground: Colours, background: Colours, alpha: Matte) -> tuple[Colours, Colours]:
+        """Return layers on which light falls as the foreground's shape has it; drawn apart, the rest stays the same."""
+        rng = np.random.default_rng((self._seed, number, 4))
+        if rng.random() < 0.4:
+            foreground = edge_lit(rng, foreground, alpha)
+        if rng.random() < 0.2:
+            background = shadowed(rng, background, alpha)
+        return foreground, background
 
     def _faded(self, number: int, image: Bytes, share: float) -> Bytes:
         """Return an image that may have lost its colour; drawn apart, so that the rest stays the same."""
@@ -309,6 +321,35 @@ def toned(rng: Generator, colours: Colours, tones: Matte) -> Colours:
     return np.clip(colours * np.exp(rng.uniform(0.05, 0.4) * values) + tint * values, 0, 1).astype(np.float32)
 
 
+def edge_lit(rng: Generator, colours: Colours, alpha: Matte) -> Colours:
+    """Return the colours of a thing that is lit from behind or from a side: its rim and what is thin in it differ."""
+    size = alpha.shape[0]
+    body = softened(alpha, rng.uniform(0.01, 0.06) * size)
+    light = rng.normal(0, 0.5) * (1 - body)
+    if rng.random() < 0.5:
+        # The side that faces the light: alpha falls towards it.
+        towards = rng.uniform(0, 2 * np.pi)
+        dy, dx = np.gradient(body)
+        light -= rng.uniform(0, 0.5) * np.clip(0.06 * size * (dx * np.cos(towards) + dy * np.sin(towards)), -1.5, 1.5)
+    tint = 1 + rng.uniform(0, 0.25) * rng.standard_normal(3).astype(np.float32)
+    return np.clip(colours * np.exp(light[..., None] * tint), 0, 1).astype(np.float32)
+
+
+def shadowed(rng: Generator, background: Colours, alpha: Matte) -> Colours:
+    """Return a background on which the foreground throws its shadow, beside it and softer than itself."""
+    size = alpha.shape[0]
+    shift = np.round(rng.normal(0, 0.06, 2) * size).astype(int)
+    cast = np.roll(softened(alpha, rng.uniform(0.005, 0.04) * size), shift, (0, 1))
+    return background * (1 - rng.uniform(0.1, 0.6) * cast)[..., None]
+
+
+def softened(alpha: Matte, sigma: float) -> Matte:
+    """Return a matte (size, size) blurred by `sigma` pixels, computed at a quarter of its size."""
+    size = alpha.shape[0]
+    quarter = Image.fromarray(alpha).reduce(4)
+    return np.clip(enlarge(ndimage.gaussian_filter(np.asarray(quarter, np.float32), sigma / 4), size), 0, 1)
+
+
 def background_colours(rng: Generator, photo: Bytes, size: int) -> Colours:
     """Return colours of what lies behind: a photograph, often out of focus, or a wall with a gradient."""
     draw = rng.random()
@@ -321,10 +362,13 @@ def background_colours(rng: Generator, photo: Bytes, size: int) -> Colours:
 
 
 def photograph(rng: Generator, foreground: Colours, background: Colours, alpha: Matte) -> Bytes:
-    """Return the composite (eq. 1) as a camera delivers it, uint8 (H, W, 3): gamma, noise, sharpening, JPEG."""
+    """Return the composite (eq. 1) as a camera delivers it, uint8 (H, W, 3): gamma, noise, sharpening, JPEG.
+
+    It is light that a camera adds up, and stored colours that an editor does: more often the first than the second.
+    """
     a = alpha[..., None]
-    if rng.random() < 0.15:
-        gamma = np.float32(rng.uniform(1.4, 2.2))
+    if rng.random() < 0.75:
+        gamma = np.float32(rng.uniform(1.2, 2.2))
         image = (a * foreground**gamma + (1 - a) * background**gamma) ** (1 / gamma)
     else:
         image = a * foreground + (1 - a) * background

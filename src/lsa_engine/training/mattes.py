@@ -240,6 +240,49 @@ def foliage(rng: Generator, size: int) -> Drawn:
     return Drawn(np.clip(1 - (1 - alpha) * (1 - core), 0, 1), tones)
 
 
+def shrub(rng: Generator, size: int) -> Drawn:
+    """Twigs that branch off a body, opaque and down to less than a pixel wide, with few or many leaves on them."""
+    field = signed_distance_like(rng, size) - rng.uniform(0, 0.2) * size
+    gy, gx = np.gradient(ndimage.gaussian_filter(field, 6))
+    rows, columns = np.nonzero(np.abs(field) < 4)
+    if rows.size == 0:
+        rows, columns = rng.integers(size, size=(2, 8))
+    number = int(rng.integers(4, 40))
+    roots = rng.integers(rows.size, size=number)
+    angles = np.arctan2(-gy, -gx)[rows[roots], columns[roots]] + rng.normal(0, 0.5, number)
+    r, c = 1.0 * rows[roots], 1.0 * columns[roots]
+    lengths = rng.uniform(0.15, 0.6) * size * rng.uniform(0.4, 1.3, number)
+    widths = np.exp(rng.uniform(np.log(1.0), np.log(7.0))) * rng.uniform(0.5, 1.3, number)
+    alpha, tones = np.zeros((2, size, size), np.float32)
+    leaf, slim = np.exp(rng.uniform(np.log(3), np.log(24))), rng.uniform(0.2, 0.7)
+    leaves = int(np.clip(rng.uniform(0, 0.5) * size * size / (leaf * leaf * slim * 4), 0, 400))
+    curl = rng.uniform(0.1, 0.9)
+    for generation in range(2):
+        xs, ys, drawn, _ = _strands(rng, c, r, angles, lengths, curl, widths)
+        draw_strands(alpha, tones, xs, ys, drawn, np.ones_like(xs), _tones_of(rng, len(xs)))
+        bearers = rng.integers(len(xs), size=leaves // 2)
+        places = rng.integers(2, xs.shape[1], size=leaves // 2)
+        for strand, place, tone in zip(bearers, places, _tones_of(rng, leaves // 2), strict=True):
+            x, y = xs[strand, place], ys[strand, place]
+            heading = np.arctan2(y - ys[strand, place - 1], x - xs[strand, place - 1])
+            turn, half = heading + rng.normal(0, 0.9), leaf * rng.uniform(0.5, 1.4)
+            place_x, place_y = x + half * np.cos(turn), y + half * np.sin(turn)
+            draw_leaf(alpha, tones, place_x, place_y, turn, half, half * slim, rng.uniform(1.0, 1.6), 1.0, tone)
+        if generation == 0:
+            # The second generation grows out of the first one's strands.
+            number = int(number * rng.uniform(1, 4))
+            bearers, places = rng.integers(len(xs), size=number), rng.integers(3, xs.shape[1], size=number)
+            headings = np.arctan2(
+                ys[bearers, places] - ys[bearers, places - 1], xs[bearers, places] - xs[bearers, places - 1]
+            )
+            angles = headings + rng.uniform(0.3, 1.1, number) * rng.choice((-1, 1), number)
+            lengths = 0.5 * lengths[bearers] * rng.uniform(0.3, 1.2, number)
+            widths = 0.6 * drawn[bearers, places] * rng.uniform(0.6, 1.1, number)
+            c, r = xs[bearers, places], ys[bearers, places]
+    core = soft_threshold(field, rng.uniform(1.2, 3))
+    return Drawn(np.clip(1 - (1 - alpha) * (1 - core), 0, 1), tones)
+
+
 def net(rng: Generator, size: int) -> Drawn:
     """A warped mesh, lace or fence inside an outline."""
     yy, xx = np.mgrid[:size, :size].astype(np.float32)
@@ -291,6 +334,7 @@ KINDS: dict[str, Callable[[Generator, int], Drawn]] = {
     "hair": hair,
     "fibres": fibres,
     "foliage": foliage,
+    "shrub": shrub,
     "net": net,
     "smoke": smoke,
     "glass": glass,

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lsa_engine.training.composites import Example, ProceduralComposites, Style, draw_trimap
+from lsa_engine.training.composites import (
+    Example,
+    ProceduralComposites,
+    Style,
+    draw_trimap,
+    edge_lit,
+    photograph,
+    shadowed,
+)
 from lsa_engine.training.mattes import KINDS
 
 
@@ -53,7 +61,7 @@ def test_a_number_gives_the_same_example_each_time(
 @pytest.mark.parametrize(
     ("number", "colours", "alpha", "trimap"),
     [
-        (4, (88.8, 83.0, 83.2), 158.8, 145.2),
+        (4, (97.4, 90.5, 91.2), 158.8, 145.2),
         (5, (174.8, 179.5, 132.4), 142.2, 136.3),
         (6, (136.8, 137.9, 138.5), 71.8, 130.8),
     ],
@@ -123,3 +131,39 @@ def test_a_matte_that_is_solid_everywhere_is_known_but_for_islands_or_in_spots_a
         shares = [(trimap == known).mean() for trimap in trimaps]
         assert min(shares) > 0
         assert np.mean(np.array(shares) > 0.6) > 0.85
+
+
+def _disc(size: int) -> np.ndarray:
+    rows, columns = np.mgrid[:size, :size].astype(np.float32) - size / 2
+    return np.clip(size / 4 - np.hypot(rows, columns), 0, 1).astype(np.float32)
+
+
+def test_light_makes_a_rim_another_brightness_than_the_middle_and_stays_a_colour() -> None:
+    alpha, gray = _disc(64), np.full((64, 64, 3), 0.4, np.float32)
+    ratios = []
+    for number in range(20):
+        lit = edge_lit(np.random.default_rng(number), gray, alpha)
+        assert lit.dtype == np.float32
+        assert lit.min() >= 0
+        assert lit.max() <= 1
+        ratios.append(lit[32, 17].mean() / lit[32, 32].mean())
+    assert min(ratios) < 0.9
+    assert max(ratios) > 1.1
+
+
+def test_a_shadow_darkens_the_background_and_never_brightens_it() -> None:
+    alpha, white = _disc(64), np.ones((64, 64, 3), np.float32)
+    for number in range(10):
+        dark = shadowed(np.random.default_rng(number), white, alpha)
+        assert dark.max() <= 1 + 1e-6
+        assert 0.3 < dark.min() < 0.95
+        assert dark.mean() < 0.99
+
+
+def test_a_camera_adds_light_more_often_than_stored_colours() -> None:
+    # Half black, half white: stored values give 0.5, light anything up to 0.5 ** (1 / 2.2) = 0.73.
+    shape = (16, 16, 3)
+    front, back, alpha = np.ones(shape, np.float32), np.zeros(shape, np.float32), np.full((16, 16), 0.5, np.float32)
+    values = [photograph(np.random.default_rng(number), front, back, alpha).mean() / 255 for number in range(60)]
+    assert np.mean(np.array(values) > 0.53) > 0.5
+    assert max(values) < 1

@@ -43,7 +43,7 @@ def test_every_kind_has_soft_pixels(kind: str) -> None:
     assert np.mean(soft) > 0.005
 
 
-@pytest.mark.parametrize("kind", ["hair", "fibres", "foliage"])
+@pytest.mark.parametrize("kind", ["hair", "fibres", "foliage", "shrub"])
 def test_things_have_tones_of_their_own_where_they_are_and_none_elsewhere(kind: str) -> None:
     spreads = []
     for number in range(6):
