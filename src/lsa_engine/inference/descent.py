@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from lsa_engine.boxes import Box
 from lsa_engine.errors import Cancelled
 from lsa_engine.inference.cost import Cost, CostScale, CostTerms, Mask
 from lsa_engine.inference.refinement import Refinement
+from lsa_engine.inference.stepping import Adam, GradientDescent, Moments, Stepper
 from lsa_engine.progress import Steps
 
 _MOMENTA = (0.8, 0.99)
@@ -58,7 +58,7 @@ class Objective(Protocol[MatteT]):
 class Refined(Generic[MatteT]):
     """Outcome of a refinement: the matte, not clamped, cost of the first and the chosen pass, A and B.
 
-    `cancelled` says that there would have been further passes. `moments` is Adam's state, to go on from.
+    `cancelled` says that there would have been further passes. `moments` is what Adam has seen, to go on from.
     """
 
     output: MatteT
@@ -67,7 +67,7 @@ class Refined(Generic[MatteT]):
     evaluations: int
     tensors: Tensors
     cancelled: bool = False
-    moments: dict[str, Any] | None = None
+    moments: Moments | None = None
 
 
 def descend(
@@ -77,7 +77,7 @@ def descend(
     steps: Steps,
     began: float,
     start: Tensors | None = None,
-    moments: dict[str, Any] | None = None,
+    moments: Moments | None = None,
 ) -> Refined[MatteT]:
     """Refine by gradient descent on A and B, as printed in §4.3, or by Adam.
 
@@ -97,8 +97,8 @@ def descend(
     start : dict, optional
         A and B to start from, of which at least three passes are made, or one with a budget of 0; 0 by default,
         the untouched network.
-    moments : dict, optional
-        Adam's state to start from. From none, its first step is as large as its rate in every number.
+    moments : Moments, optional
+        What Adam starts from. From nothing, its first step is as large as its rate in every number.
 
     Returns
     -------
@@ -110,9 +110,8 @@ def descend(
         before = objective.initial_cost()
         return Refined(objective.kept(), before, before, 0, tensors)
     fast, rate = settings.method == "fast", settings.learning_rate
-    optimiser: torch.optim.Optimizer = (
-        _adam(tensors, rate, moments) if fast else torch.optim.SGD(_variables(tensors), rate)
-    )
+    adam = Adam(_variables(tensors), rate, _MOMENTA, moments)
+    stepper: Stepper = adam if fast else GradientDescent(_variables(tensors), rate)
     costs: list[Cost] = []
     best, kept, cancelled = Cost(math.inf, math.inf, math.inf), tensors, False
     since = 0  # passes that were no better than the best
@@ -135,11 +134,10 @@ def descend(
             if fast and since > _PATIENCE:
                 # The steps are too large for what there is to gain: from the best on with smaller ones.
                 tensors, since, rate = _copies(kept), 0, _SMALLER * rate
-                optimiser = _adam(tensors, rate)
+                stepper = adam = Adam(_variables(tensors), rate, _MOMENTA)
                 continue
-            optimiser.zero_grad(set_to_none=True)
             objective.backward()
-            optimiser.step()
+            stepper.step()
         if not fast:
             best, kept = costs[-1], tensors
             objective.keep()
@@ -148,8 +146,7 @@ def descend(
     if not costs:
         costs.append(objective.initial_cost())
         return Refined(objective.kept(), costs[0], costs[0], 0, kept, cancelled)
-    reached = optimiser.state_dict() if fast else None
-    return Refined(objective.kept(), costs[0], best, len(costs), kept, cancelled, reached)
+    return Refined(objective.kept(), costs[0], best, len(costs), kept, cancelled, adam.moments if fast else None)
 
 
 class WholeObjective:
@@ -243,15 +240,6 @@ def largest_move(outputs: Sequence[Tensor], previous: Sequence[Tensor]) -> float
 
 def _variables(tensors: Tensors) -> list[Tensor]:
     return [tensor for pair in tensors.values() for tensor in pair]
-
-
-def _adam(tensors: Tensors, rate: float, moments: dict[str, Any] | None = None) -> torch.optim.Adam:
-    optimiser = torch.optim.Adam(_variables(tensors), rate, _MOMENTA)
-    if moments is not None:
-        optimiser.load_state_dict(deepcopy(moments))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-    return optimiser
 
 
 def _zeros(shapes: dict[int, tuple[int, int, int]], device: torch.device) -> Tensors:
