@@ -312,7 +312,10 @@ class Matter:
     def _live_correction(self) -> LiveCorrection:
         self._runner()
         if self._live is None:
-            raise InputError("Got nothing refined yet, expected a matte to correct; call refine() first.")
+            raise InputError(
+                "Got nothing to correct, expected a refinement by method 'fast' without test-time augmentation before; "
+                "call refine() first."
+            )
         return self._live
 
     def _corrected(
