@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lsa_engine.arrays import require_finite, to_numpy, to_unit_range
 from lsa_engine.bands import Bands
 from lsa_engine.errors import InputError
-from lsa_engine.foreground.energy import check_kappa
+from lsa_engine.foreground.direct import MOST_PIXELS, minimise
+from lsa_engine.foreground.energy import check_kappa, energy
 from lsa_engine.foreground.multigrid import Convergence, solve
 from lsa_engine.foreground.paper import multiscale_refine
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
@@ -28,6 +29,7 @@ _COMPILING = "preparing to refine the foreground (compiling on first use)"
 
 # Above this many pixels, one channel after the other: the grids then take half the memory.
 _CHANNELWISE_FROM = 1 << 25
+_ROUNDING = 1e-6  # relative gaps below this are of float32's making: no other solver would do better
 
 # Of so many rows and columns one is looked at to tell how bright an image is.
 _SAMPLED = 4
@@ -132,7 +134,10 @@ def refine_foreground(
     done = None
     if place != "cpu":
         done = _on_device(foreground, alpha, kappa, tolerance, place, progress, cancel)
-        if done is None:
+        if done is not None and _led_away(done[1]):
+            notes.append(f"Cycles on {place} did not converge; the processor refined the foreground instead.")
+            done, place = None, "cpu"
+        elif done is None:
             notes.append(f"{place} had too little free memory; the processor refined the foreground instead.")
             place = "cpu"
     result, outcome = done or _on_processor(foreground, alpha, method, kappa, tolerance, progress, cancel)
@@ -298,10 +303,20 @@ def _refine_image(
             steps.advance(share, _REFINING)
             parts.append(solve(grids, tolerance, floor, after_cycle=lambda: steps.advance(share)))
             read_colours(grids[0], target, first)
+    outcome = _join(parts)
+    if _led_away(outcome) and alpha.size <= MOST_PIXELS:
+        steps.check()
+        exact = minimise(_unit(source), alpha, kappa)
+        if np.isfinite(exact).all():
+            _put(exact, out)
+            steps.finish()
+            return Convergence(
+                np.array([energy(exact, _unit(source), alpha, kappa)]), np.zeros(1), outcome.cycles, True
+            )
     if not plain:
         _put(target, out)
     steps.finish()
-    return _join(parts)
+    return outcome
 
 
 def _on_device(
@@ -350,6 +365,11 @@ def _fill_with_mean(colours: NDArray[Any], out: NDArray[Any]) -> Convergence:
     """Give an image of which nothing is seen its mean colour: of the constants, which all cost 0, the nearest."""
     _put(np.broadcast_to(_unit(colours).mean((0, 1), dtype=np.float64).astype(np.float32), out.shape), out)
     return Convergence(np.zeros(1), np.zeros(1), 0, True)
+
+
+def _led_away(outcome: Convergence) -> bool:
+    """Whether cycles ended far from the optimum, as they do on long strips of which very little is seen."""
+    return not outcome.converged and _relative(outcome) > _ROUNDING
 
 
 def _join(parts: list[Convergence]) -> Convergence:
