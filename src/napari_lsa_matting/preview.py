@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lsa_engine.progress import CancelToken, ProgressCallback
 from napari_lsa_matting.layers import ImagePlane
+from napari_lsa_matting.loading import COLOURS, load
 
 _SQUARES = 40
 
@@ -50,6 +51,7 @@ class PreviewRequest:
         LsaError
             As :func:`lsa_engine.estimate_foreground` and :func:`lsa_engine.composite`.
         """
+        load(COLOURS)
         from lsa_engine.arrays import as_float_image
         from lsa_engine.compositing import checkerboard, composite
         from lsa_engine.foreground import estimate_foreground

@@ -13,6 +13,7 @@ from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.versions import versions
 from napari_lsa_matting.layers import fingerprint
+from napari_lsa_matting.loading import COLOURS, NETWORK, load
 
 if TYPE_CHECKING:
     from napari_lsa_matting.layers import ImagePlane
@@ -80,6 +81,7 @@ class ForegroundRequest:
         LsaError
             As :func:`lsa_engine.estimate_foreground`.
         """
+        load(COLOURS)
         from lsa_engine.compositing import cutout
         from lsa_engine.foreground import estimate_foreground
 
@@ -131,6 +133,7 @@ class RefineForegroundRequest:
         LsaError
             As :func:`lsa_engine.refine_foreground`.
         """
+        load(COLOURS)
         from lsa_engine.foreground import ForegroundReport, energy, refine_foreground
 
         given, alpha, inputs = _unit_planes(self.image, self.alpha)
@@ -248,6 +251,7 @@ class Facilities:
 
 def find_facilities(progress: ProgressCallback, cancel: CancelToken) -> Facilities:
     """Look for weights and devices: work for a job, because it loads torch."""
+    load(NETWORK)
     from lsa_engine.devices import DEVICES, choose_device, choose_dtype
     from lsa_engine.weights.registry import available_weights
 

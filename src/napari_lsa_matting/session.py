@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_lsa_matting.loading import NETWORK, load
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
@@ -79,6 +81,7 @@ class Session:
         WeightsError, InputError
             As :class:`lsa_engine.Matter`.
         """
+        load(NETWORK)
         from lsa_engine.inference.matter import Matter
         from lsa_engine.weights.registry import find_weights
         from napari_lsa_matting.settings import read_settings
