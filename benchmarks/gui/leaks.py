@@ -23,6 +23,7 @@ from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.training_widget import TrainingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_widget import TrimapWidget
+from scratch import own_cache
 
 _SHAPE = (192, 256)
 _FIRST = 5
@@ -166,9 +167,10 @@ def main() -> None:
     print("\n## What stays behind\n")
     print("| task | times | memory | threads | objects that have grown by half the times or more |")
     print("|---|---|---|---|---|")
-    for name, task in _TASKS.items():
-        if not options.task or name in options.task:
-            task(options.times if name in ("runs", "edits", "colours") else max(2, options.times // 10))
+    with own_cache():
+        for name, task in _TASKS.items():
+            if not options.task or name in options.task:
+                task(options.times if name in ("runs", "edits", "colours") else max(2, options.times // 10))
 
 
 if __name__ == "__main__":

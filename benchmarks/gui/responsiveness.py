@@ -23,6 +23,7 @@ from napari_lsa_matting.layers import with_provenance
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.panel import Panel
 from napari_lsa_matting.trimap_layer import trimap_settings
+from scratch import own_cache
 
 LONGEST_MS = 50.0
 
@@ -137,10 +138,11 @@ def main() -> None:
     parser.add_argument("--widget", choices=("both", "foreground", "matting"), default="both")
     options = parser.parse_args()
     size = options.height, options.width
-    if options.widget != "foreground":
-        matting(*size, options.rounds)
-    if options.widget != "matting":
-        foreground(*size, options.rounds)
+    with own_cache():
+        if options.widget != "foreground":
+            matting(*size, options.rounds)
+        if options.widget != "matting":
+            foreground(*size, options.rounds)
 
 
 if __name__ == "__main__":
