@@ -367,8 +367,8 @@ def photograph(rng: Generator, foreground: Colours, background: Colours, alpha: 
     It is light that a camera adds up, and stored colours that an editor does: more often the first than the second.
     """
     a = alpha[..., None]
-    if rng.random() < 0.75:
-        gamma = np.float32(rng.uniform(1.2, 2.2))
+    if rng.random() < 0.8:
+        gamma = np.float32(rng.uniform(1.0, 1.6) if rng.random() < 0.6 else rng.uniform(1.6, 2.2))
         image = (a * foreground**gamma + (1 - a) * background**gamma) ** (1 / gamma)
     else:
         image = a * foreground + (1 - a) * background
