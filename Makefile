@@ -70,8 +70,10 @@ bench: $(VENV)/.base ## Measure speed and memory
 bench-foreground: $(VENV)/.base ## Measure foreground refinement and estimation
 	@$(BIN)/python benchmarks/foreground.py
 
-bench-inference: $(VENV)/.base ## Measure refinement, and memory from 1 to 100 megapixels (CASES=FOLDER, SIZES=MEGAPIXELS)
+bench-inference: $(VENV)/.base ## Measure forward, refinement, scores, and memory from 1 to 100 megapixels (CASES=FOLDER, SIZES=MEGAPIXELS)
+	@$(BIN)/python benchmarks/forward.py
 	@$(BIN)/python benchmarks/inference.py $(CASES)
+	@if [ -n "$(CASES)" ]; then $(BIN)/python benchmarks/quality/scores.py $(CASES); fi
 	@$(BIN)/python benchmarks/memory.py $(SIZES)
 
 bench-gui: $(VENV)/.all qt-packages ## Measure how long the widgets hold up napari's event loop, and what they leave behind
