@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -20,13 +20,17 @@ Cell = int | float | str
 _AXIS_NAMES = {2: ("major", "minor"), 3: ("major", "middle", "minor")}
 
 
-def to_columns(measurements: Sequence[Measurement]) -> dict[str, list[Cell]]:
+def to_columns(
+    measurements: Sequence[Measurement], leading: Mapping[str, Sequence[Cell]] | None = None
+) -> dict[str, list[Cell]]:
     """Return a table as columns, which ``layer.features`` of napari and ``pandas.DataFrame`` take.
 
     Parameters
     ----------
     measurements : sequence of Measurement
         As from :func:`~lsa_engine.measure.measure_matte`; those of several calls may be joined.
+    leading : mapping of str to sequence, optional
+        Columns to put before those, one value a measurement: ``{"frame": …, "time_s": …}`` for a series.
 
     Returns
     -------
@@ -37,7 +41,7 @@ def to_columns(measurements: Sequence[Measurement]) -> dict[str, list[Cell]]:
     Raises
     ------
     InputError
-        If there are no measurements, or they differ in unit, axes or channels.
+        If there are no measurements, they differ in unit, axes or channels, or a leading column does not fit them.
     """
     if not measurements:
         raise InputError("No measurements were given, but a table needs at least one: measure a matte first.")
@@ -49,12 +53,19 @@ def to_columns(measurements: Sequence[Measurement]) -> dict[str, list[Cell]]:
                 f"({', '.join(sorted(row.keys() ^ rows[0].keys()))}), but one table needs one unit, the same axes and "
                 "the same channels: make a table for each."
             )
-    return {name: [row[name] for row in rows] for name in rows[0]}
+    first = {name: list(cells) for name, cells in (leading or {}).items()}
+    for name, cells in first.items():
+        if name in rows[0] or len(cells) != len(rows):
+            raise InputError(
+                f"The leading column {name!r} has {len(cells)} values, but a name that no measurement has and "
+                f"{len(rows)} values, one a measurement, are expected: pass such a column."
+            )
+    return first | {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def to_csv(measurements: Sequence[Measurement]) -> str:
+def to_csv(measurements: Sequence[Measurement], leading: Mapping[str, Sequence[Cell]] | None = None) -> str:
     """Return one line an object in full precision, with the columns of :func:`to_columns`; NaN is an empty cell."""
-    columns = to_columns(measurements)
+    columns = to_columns(measurements, leading)
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
@@ -63,7 +74,11 @@ def to_csv(measurements: Sequence[Measurement]) -> str:
     return stream.getvalue()
 
 
-def write_csv(measurements: Sequence[Measurement], path: str | PathLike[str]) -> None:
+def write_csv(
+    measurements: Sequence[Measurement],
+    path: str | PathLike[str],
+    leading: Mapping[str, Sequence[Cell]] | None = None,
+) -> None:
     """Write a table of measurements.
 
     Parameters
@@ -72,6 +87,8 @@ def write_csv(measurements: Sequence[Measurement], path: str | PathLike[str]) ->
         As for :func:`to_columns`.
     path : path
         Ends in .csv; an existing file is replaced at once or not at all.
+    leading : mapping of str to sequence, optional
+        As for :func:`to_columns`.
 
     Raises
     ------
@@ -83,7 +100,7 @@ def write_csv(measurements: Sequence[Measurement], path: str | PathLike[str]) ->
     target = Path(path)
     if target.suffix.lower() != ".csv":
         raise InputError(f"{target.name} does not end in .csv, the only format of this table: choose such a name.")
-    text = to_csv(measurements)
+    text = to_csv(measurements, leading)
     with atomic_path(target) as temporary:
         Path(temporary).write_text(text, encoding="utf-8", newline="")
 

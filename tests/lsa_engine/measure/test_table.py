@@ -51,6 +51,28 @@ def test_columns_name_their_units_and_hold_one_value_an_object(measurements: lis
     assert {len(column) for column in columns.values()} == {2}
 
 
+def test_columns_of_one_s_own_come_first_in_table_and_file(measurements: list[Measurement], tmp_path: Path) -> None:
+    leading = {"frame": [0, 4], "time_s": [0.0, 0.3]}
+    columns = to_columns(measurements, leading)
+    assert list(columns) == [*leading, *to_columns(measurements)]
+    assert (columns["frame"], columns["time_s"], columns["object"]) == ([0, 4], [0.0, 0.3], [1, 5])
+    write_csv(measurements, tmp_path / "table.csv", leading)
+    lines = (tmp_path / "table.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[:3] for line in lines] == [
+        ["frame", "time_s", "object"],
+        ["0", "0.0", "1"],
+        ["4", "0.3", "5"],
+    ]
+
+
+@pytest.mark.parametrize("leading", [{"frame": [1]}, {"object": ["a", "b"]}])
+def test_columns_of_one_s_own_must_fit_the_measurements(
+    measurements: list[Measurement], leading: dict[str, list[int | float | str]]
+) -> None:
+    with pytest.raises(InputError, match=f"leading column '{next(iter(leading))}' has"):
+        to_columns(measurements, leading)
+
+
 def test_columns_of_a_volume_speak_of_volumes_and_surfaces() -> None:
     columns = to_columns(measure_matte(np.ones((2, 3, 4)), spacing=(2, 1, 1), unit="mm"))
     assert columns["soft_volume_mm3"] == columns["hard_volume_mm3"] == [48]
