@@ -176,7 +176,7 @@ class MeasureWidget(Panel):
             "unit": region.unit,
         }
         self.save_button.setEnabled(False)
-        sources = [(layer, full_data(layer)) for layer in (alpha, labels) if layer is not None]
+        sources = [(layer, full_data(layer)) for layer in (alpha, image, labels) if layer is not None]
         script = partial(measure_script, request, names, paths)
         deliver = partial(self._show, sources, region, facts, script)
         self.controls.start(f"Measuring {alpha.name}", request.run, deliver)
@@ -235,15 +235,15 @@ class MeasureWidget(Panel):
         self.table.show_columns(outcome.columns)
         self.table.show()
         self.save_button.show()
-        layers = [layer for layer, _ in sources]
-        if isinstance(layers[-1], Labels):
-            put_on_labels(layers[-1], outcome.columns, facts)
+        alpha, last = sources[0][0], sources[-1][0]
+        if isinstance(last, Labels):
+            put_on_labels(last, outcome.columns, facts)
             count = len(outcome.measurements)
-            found = f"{count} object{'' if count == 1 else 's'}; the rows are also features of {layers[-1].name!r}."
+            found = f"{count} object{'' if count == 1 else 's'}; the rows are also features of {last.name!r}."
         else:
-            points = show_centroid(self.viewer, layers[0], region, outcome.measurements[0], outcome.columns, facts)
+            points = show_centroid(self.viewer, alpha, region, outcome.measurements[0], outcome.columns, facts)
             if points is None:
-                found = f"{layers[0].name!r} is transparent everywhere, so it has no centroid and no shape."
+                found = f"{alpha.name!r} is transparent everywhere, so it has no centroid and no shape."
             else:
                 found = f"The numbers are also features of the point {points.name!r}."
         outside = None

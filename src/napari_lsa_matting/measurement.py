@@ -14,6 +14,7 @@ from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.versions import versions
 from napari_lsa_matting.checks import match_planes
 from napari_lsa_matting.layers import Index, fingerprint, full_data, plane_index, spatial_shape, unit_name, volume_index
+from napari_lsa_matting.matte_request import ImageChangedError
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -266,6 +267,8 @@ class MeasureRequest:
 
         Raises
         ------
+        ImageChangedError
+            If the alpha or the image was drawn on meanwhile.
         LsaError
             As :func:`lsa_engine.measure_matte`.
         """
@@ -290,6 +293,12 @@ class MeasureRequest:
             progress=progress,
             cancel=cancel,
         )
+        for name, array in (("alpha", alpha), ("image", image)):
+            if array is not None and fingerprint(array) != inputs[f"{name}_sha256"]:
+                raise ImageChangedError(
+                    f"The pixels of the {name} were changed while they were measured, so the measurements were "
+                    "dropped: run once more."
+                )
         outside = None if labels is None else _share_outside(alpha, labels)
         made_with = versions("scikit-image", "scipy")
         return MeasureOutcome(measurements, to_columns(measurements), outside, inputs, made_with)

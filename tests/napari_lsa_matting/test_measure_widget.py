@@ -413,19 +413,47 @@ def test_cancel_leaves_everything_as_it_was(
     assert widget.table.isHidden()
 
 
-@pytest.mark.parametrize("name", ["alpha", "cells"])
-def test_layers_removed_meanwhile_drop_the_measurements(
-    matted_viewer: Any, cells: np.ndarray, open_widget: Any, qtbot: Any, brake: Brake, name: str
-) -> None:
-    widget = open_widget(matted_viewer)
-    choose(widget, matted_viewer, labels="cells")
+def begin(qtbot: Any, widget: MeasureWidget, brake: Brake) -> None:
     qtbot.wait(200)
     widget.controls.run_button.click()
     qtbot.waitUntil(brake.begun.is_set)
-    matted_viewer.layers.remove(name)
+
+
+def finish(qtbot: Any, widget: MeasureWidget, brake: Brake) -> None:
     brake.go_on.set()
     qtbot.waitUntil(lambda: not widget.controls.busy)
+
+
+@pytest.mark.parametrize("name", ["alpha", "cells", "photo"])
+@pytest.mark.parametrize("removed", [True, False])
+def test_layers_removed_or_replaced_meanwhile_drop_the_measurements(
+    matted_viewer: Any, cells: np.ndarray, open_widget: Any, qtbot: Any, brake: Brake, name: str, removed: bool
+) -> None:
+    widget = open_widget(matted_viewer)
+    choose(widget, matted_viewer, labels="cells", image="photo")
+    begin(qtbot, widget, brake)
+    if removed:
+        matted_viewer.layers.remove(name)
+    else:
+        matted_viewer.layers[name].data = matted_viewer.layers[name].data.copy()
+    finish(qtbot, widget, brake)
     assert widget.controls.outcome.text().startswith("A layer was removed or replaced meanwhile")
+    assert widget.table.isHidden()
+
+
+@pytest.mark.parametrize(("name", "called"), [("alpha", "alpha"), ("photo", "image")])
+def test_pixels_drawn_on_meanwhile_drop_the_measurements(
+    matted_viewer: Any, open_widget: Any, qtbot: Any, brake: Brake, notifications: list[str], name: str, called: str
+) -> None:
+    widget = open_widget(matted_viewer)
+    choose(widget, matted_viewer, image="photo")
+    begin(qtbot, widget, brake)
+    matted_viewer.layers[name].data[20:30, 20:30] = 0
+    finish(qtbot, widget, brake)
+    assert widget.controls.outcome.text().startswith(
+        f"The pixels of the {called} were changed while they were measured"
+    )
+    assert notifications == [widget.controls.outcome.text()]
     assert widget.table.isHidden()
 
 
