@@ -15,6 +15,8 @@ from lsa_engine.versions import versions
 from napari_lsa_matting.checks import match_planes
 from napari_lsa_matting.layers import Index, fingerprint, full_data, plane_index, spatial_shape, unit_name, volume_index
 from napari_lsa_matting.matte_request import ImageChangedError
+from napari_lsa_matting.object_layers import OBJECT_AXIS
+from napari_lsa_matting.stack_frames import is_time
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -90,8 +92,22 @@ def find_region(viewer: ViewerModel, alpha: Image, image: Image | None, labels: 
 
 
 def has_volume(alpha: Layer | None) -> bool:
-    """Return whether a layer can be measured as a volume: it has a third axis, and more than one plane along it."""
-    return alpha is not None and len(spatial_shape(alpha)) >= 3 and spatial_shape(alpha)[-3] > 1
+    """Return whether a layer can be measured as a volume: it has more than one plane along a third axis of space."""
+    if alpha is None or len(spatial_shape(alpha)) < 3 or spatial_shape(alpha)[-3] == 1:
+        return False
+    return is_space(alpha, alpha.ndim - 3)
+
+
+def is_space(layer: Layer, axis: int) -> bool:
+    """Return whether an axis may be one of space: neither its label nor its unit tells anything else."""
+    label = str(layer.axis_labels[axis]).lower()
+    others = label == OBJECT_AXIS or label in _CHANNEL_LABELS or is_time(layer, axis)
+    return not others and not has_time_unit(layer, axis)
+
+
+def has_time_unit(layer: Layer, axis: int) -> bool:
+    """Return whether an axis is measured in seconds or the like."""
+    return dict(getattr(layer.units[axis], "dimensionality", {})) == {"[time]": 1}
 
 
 def pixel_size(layer: Layer, axes: int) -> tuple[tuple[float, ...], str]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from napari_lsa_matting.object_request import ObjectsOutcome
 
-_OBJECT_AXIS = "object"
+OBJECT_AXIS = "object"
+"""Label of the axis along which a stack holds one matte for each object."""
 
 
 class ObjectNames(dict[int, str]):
@@ -113,7 +114,7 @@ def with_axis_in_front(settings: dict[str, Any]) -> dict[str, Any]:
         "shear": shear,
         "affine": _bordered(affine),
         "units": ("pixel", *settings["units"]),
-        "axis_labels": (_OBJECT_AXIS, *settings["axis_labels"]),
+        "axis_labels": (OBJECT_AXIS, *settings["axis_labels"]),
     }
 
 

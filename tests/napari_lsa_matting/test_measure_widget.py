@@ -284,13 +284,14 @@ def test_of_a_stack_the_plane_that_is_seen_or_the_volume_is_measured(
 
 
 def test_a_time_axis_is_no_depth(volume_viewer: Any, open_widget: Any, qtbot: Any) -> None:
-    volume_viewer.layers["alpha"].units = ("um", "s", "um", "um")
-    volume_viewer.layers["volume"].units = ("um", "s", "um", "um")
     widget = open_widget(volume_viewer)
     widget.extent.value = 3
-    assert reason(qtbot, widget).startswith("The axes of 'alpha' are in s, µm, µm, but one unit is expected")
-    widget.extent.value = 2
+    volume_viewer.layers["alpha"].units = ("um", "mm", "um", "um")
+    assert reason(qtbot, widget).startswith("The axes of 'alpha' are in mm, µm, µm, but one unit is expected")
+    volume_viewer.layers["alpha"].units = volume_viewer.layers["volume"].units = ("um", "s", "um", "um")
     run(qtbot, widget)
+    assert widget.extent.native.isHidden()
+    assert "Measures plane 1, 3 of 'alpha'" in widget.notes.text()
 
 
 def test_what_does_not_fit_is_said_before_the_run(matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any) -> None:

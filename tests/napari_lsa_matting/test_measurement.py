@@ -59,6 +59,16 @@ def test_a_single_plane_is_no_volume() -> None:
     assert not has_volume(Image(np.zeros((8, 9))))
 
 
+@pytest.mark.parametrize("label", ["object", "channel", "T"])
+def test_an_axis_that_is_labelled_otherwise_is_no_depth(label: str) -> None:
+    assert not has_volume(Image(np.zeros((2, 8, 9)), axis_labels=(label, "y", "x")))
+    assert has_volume(Image(np.zeros((2, 8, 9)), axis_labels=("z", "y", "x"), units=("um", "um", "um")))
+
+
+def test_an_axis_in_seconds_is_no_depth() -> None:
+    assert not has_volume(Image(np.zeros((2, 8, 9)), units=("ms", "um", "um")))
+
+
 def test_axes_of_one_plane_need_one_unit() -> None:
     with pytest.raises(InputError, match="in mm, µm, but one unit is expected"):
         pixel_size(Image(np.zeros((8, 9)), units=("mm", "um")), 2)
