@@ -57,7 +57,8 @@ def classical_matte(
     Raises
     ------
     InputError
-        If the method is unknown, the image is none, or the sizes differ.
+        If the method is unknown, the image is none, the sizes differ, or the method finds no matte: some need at least
+        20 pixels (knn) or 21 × 21 (lkm).
     TrimapError
         If the trimap is none, or has no known foreground or no known background.
     Cancelled
@@ -73,7 +74,15 @@ def classical_matte(
         return MatteResult(alpha, alpha, _report("known", start, regions, (note,)))
     regions.require_known()
     steps = Steps(f"{method} matting (the first time it is compiled)", 1, progress, cancel)
-    alpha = _solve(pixels, regions, CLASSICAL_METHODS[method])
+    try:
+        alpha = _solve(pixels, regions, CLASSICAL_METHODS[method])
+    except (ValueError, AssertionError, ArithmeticError) as error:
+        # All of PyMatting's own: it asserts sizes without a word, and raises where its solver does not converge.
+        reason = " ".join(str(error).split()) or "the image is too small for it"
+        raise InputError(
+            f"Got an image of {regions.shape[0]} × {regions.shape[1]} pixels for which method {method!r} finds no "
+            f"matte ({reason.rstrip('.')}); choose another method, or give a larger image."
+        ) from error
     steps.advance()
     return MatteResult(alpha, alpha, _report(method, start, regions))
 
@@ -82,7 +91,8 @@ def _solve(pixels: NDArray[np.float32], regions: Trimap, name: str) -> NDArray[n
     import pymatting
 
     trimap = np.where(regions.foreground, 1.0, np.where(regions.background, 0.0, 0.5))
-    with redirect_stdout(StringIO()):  # its remarks on preconditioners are nobody's output
+    # Its remarks on preconditioners are nobody's output, nor are warnings where its solver fails, which it says after.
+    with redirect_stdout(StringIO()), np.errstate(divide="ignore", invalid="ignore"):
         alpha = getattr(pymatting, f"estimate_alpha_{name}")(pixels.astype(np.float64), trimap)
     # Some methods move known pixels a little.
     alpha = np.where(regions.unknown, alpha, trimap)

@@ -59,6 +59,18 @@ def test_what_does_not_fit_is_refused():
         classical_matte(image, np.where(trimap == 255, 128, trimap))
 
 
+@pytest.mark.parametrize(
+    ("method", "size", "reason"),
+    [("closed-form", 2, "did not converge"), ("knn", 3, "number of neighbors"), ("lkm", 20, "too small for it")],
+)
+def test_an_image_that_a_method_cannot_do_is_told_in_a_sentence(method, size, reason):
+    image = np.random.default_rng(0).random((size, size, 3), np.float32)
+    trimap = np.full((size, size), 128, np.uint8)
+    trimap[0, 0], trimap[-1, -1] = 0, 255
+    with pytest.raises(InputError, match=f"{size} × {size} pixels .*{method!r}.*{reason}.*choose another method"):
+        lsa.matte(image, trimap, method=method)
+
+
 def test_the_command_line_runs_one(tmp_path, capsys):
     image, alpha, trimap = soft_edge()
     write_image(tmp_path / "image.png", image)

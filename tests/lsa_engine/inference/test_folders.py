@@ -117,6 +117,15 @@ def test_the_record_has_one_line_an_image_that_other_programs_read(data: Path, m
     assert b["unknown"] == ""
 
 
+def test_an_image_that_a_classical_method_cannot_do_leaves_the_others_done(data: Path, matter: lsa.Matter) -> None:
+    write_image(data / "images" / "a.png", np.random.default_rng(0).random((3, 3, 3), np.float32), bits=8)
+    write_alpha(data / "trimaps" / "a.png", np.array([[0, 0.5, 1]] * 3, np.float32), bits=8)
+    files = run(data, matter, method="knn")
+    assert [file.failed for file in files] == [True, False, False]
+    assert "3 × 3 pixels for which method 'knn'" in rows(data)[0]["status"]
+    assert [row["status"] for row in rows(data)[1:]] == ["done", "done"]
+
+
 def test_a_second_call_keeps_what_is_done_and_redoes_what_has_changed(data: Path, matter: lsa.Matter, scene) -> None:
     run(data, matter)
     before = times(data / "out")
