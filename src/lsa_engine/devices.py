@@ -11,6 +11,19 @@ from lsa_engine.errors import InputError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
+_LACKING = (
+    "allocate memory",
+    "not enough memory",  # torch's allocator on Windows
+    "out of memory",
+    "bad_alloc",
+    "could not create a primitive",  # oneDNN
+    "cublas_status_alloc_failed",
+    "cublas_status_not_initialized",  # no room for its handle
+    "cudnn_status_alloc_failed",
+    "unable to find an engine",  # cuDNN, no room for any algorithm's workspace
+    "unable to find a valid cudnn algorithm",
+)
+
 
 def choose_device(name: str) -> torch.device:
     """Return the device of a name; "auto" takes a CUDA GPU, then Apple's, then the processor.
@@ -71,7 +84,13 @@ def peak_memory(device: torch.device) -> int | None:
     return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
-def is_lack_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there is not enough memory; on a processor, torch says it in words only."""
-    words = ("allocate memory", "out of memory", "bad_alloc", "could not create a primitive")  # the last is oneDNN's
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(word in str(error) for word in words)
+def lack_of_memory(error: BaseException) -> str | None:
+    """Return the first line of an error that says that there is not enough memory, None of any other error.
+
+    PyTorch has an exception for it on a GPU only, and even there its libraries say it in words of their own: the
+    workspaces that they allocate for themselves do not fit.
+    """
+    text = str(error)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(word in text.lower() for word in _LACKING):
+        return (text or type(error).__name__).splitlines()[0]
+    return None

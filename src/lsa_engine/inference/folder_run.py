@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsa_engine.devices import is_lack_of_memory
+from lsa_engine.devices import lack_of_memory
 from lsa_engine.errors import Cancelled, DataError, LsaError
 from lsa_engine.image_io import read_colours, read_trimap
 from lsa_engine.image_io.record import Record
@@ -219,9 +219,9 @@ class Run:
         except LsaError as error:
             sentence = str(error)
         except (MemoryError, RuntimeError) as error:
-            if not is_lack_of_memory(error):
+            reason = lack_of_memory(error)
+            if reason is None:
                 raise
-            reason = (str(error) or type(error).__name__).splitlines()[0]
             sentence = (
                 f"There is not enough memory for this image ({reason}): close other programs, or make it smaller."
             )

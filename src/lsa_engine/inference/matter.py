@@ -17,7 +17,7 @@ from lsa_engine.inference.augmentation import SCALES
 from lsa_engine.inference.correction import LiveCorrection
 from lsa_engine.inference.descent import Refined
 from lsa_engine.inference.loading import load_network
-from lsa_engine.inference.memory import Way
+from lsa_engine.inference.memory import Way, or_too_little_memory, place
 from lsa_engine.inference.outcome import Outcome
 from lsa_engine.inference.pairs import check_pair
 from lsa_engine.inference.refinement import Refinement
@@ -29,7 +29,7 @@ from lsa_engine.inference.task import Task
 from lsa_engine.inference.tiled_matte import predict_tiled, refine_tiled
 from lsa_engine.inference.tiling import Tiles, checked_tiles
 from lsa_engine.inference.whole import Runner, predict_whole, refine_whole
-from lsa_engine.network import LSANet, lay_out
+from lsa_engine.network import LSANet
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.trimap import Trimap, as_trimap
 
@@ -66,6 +66,8 @@ class Matter:
         If the weights are unknown, damaged, or do not fit their network.
     InputError
         If device or dtype are unknown, or not to be had, or tiles or limit make no sense.
+    NotEnoughMemory
+        If the network does not fit into memory.
 
     Examples
     --------
@@ -89,8 +91,8 @@ class Matter:
         self.device = choose_device(device)
         self._dtype_name = dtype
         self.dtype = choose_dtype(dtype, self.device)
-        network, loaded = load_network(weights)
-        self._network: LSANet | None = lay_out(network, self.device, torch.channels_last)
+        network, loaded = or_too_little_memory(lambda: load_network(weights), "for the weights", "close other programs")
+        self._network: LSANet | None = place(network, self.device)
         self.weights = loaded.metadata.get("name") or loaded.path.stem
         self.weights_sha256 = loaded.sha256
         self.size = loaded.metadata["size"]
@@ -108,13 +110,15 @@ class Matter:
         ------
         InputError
             If the device is unknown, or not to be had; everything is then as it was.
+        NotEnoughMemory
+            If the network does not fit there; everything is then as it was.
         """
         network = self._runner().network
         target = choose_device(device)
-        self.dtype = choose_dtype(self._dtype_name, target)
-        self.device = target
+        dtype = choose_dtype(self._dtype_name, target)
+        place(network, target)
+        self.device, self.dtype = target, dtype
         self._live = None
-        lay_out(network, target, torch.channels_last)
         return self
 
     def set_image(self, image: Any, *, data_range: tuple[float, float] | None = None) -> None:
@@ -263,6 +267,8 @@ class Matter:
             If nothing was refined before by the fast method, or the size differs.
         TrimapError
             If it is not a trimap, or has no known foreground or no known background.
+        NotEnoughMemory
+            If it does not fit into memory; the correction before it stays.
         Cancelled
             If the work was stopped; the correction before it stays.
         """
@@ -276,7 +282,11 @@ class Matter:
             return answer_known(self._runner(), edited, self._reporter("known", start))
         edited.require_known()
         steps = Steps("correcting", settings.iterations, progress, cancel)
-        refined = live.correct(edited, settings, steps)
+        refined = or_too_little_memory(
+            lambda: live.correct(edited, settings, steps),
+            "for a correction",
+            "call set_trimap with the edited trimap, then refine, which goes on in smaller parts",
+        )
         steps.finish()
         return self._corrected(refined, live, settings, start)
 

@@ -9,11 +9,11 @@ from typing import NamedTuple, TypeVar
 
 import torch
 
-from lsa_engine.devices import is_lack_of_memory
+from lsa_engine.devices import lack_of_memory
 from lsa_engine.errors import NotEnoughMemory
 from lsa_engine.inference.tiling import smaller_side
 from lsa_engine.inference.whole import Runner
-from lsa_engine.network import lay_out
+from lsa_engine.network import LSANet, lay_out
 
 ResultT = TypeVar("ResultT")
 
@@ -56,13 +56,11 @@ def with_what_memory_there_is(
         try:
             return run(way), way, tuple(notes)
         except (MemoryError, RuntimeError) as error:
-            if not is_lack_of_memory(error):
+            reason = lack_of_memory(error)
+            if reason is None:
                 raise
-            reason = (str(error) or type(error).__name__).splitlines()[0]
         # Outside of the handler, so that the error no longer holds what had been computed.
-        gc.collect()
-        if way.runner.device.type == "cuda":
-            torch.cuda.empty_cache()
+        _let_go()
         failed, side = way, smaller_side(way.side, shape) if tileable else None
         if side is not None:
             way = way._replace(side=side)
@@ -74,6 +72,59 @@ def with_what_memory_there_is(
                 "programs, or make the image smaller."
             )
         notes.append(f"There was not enough memory to compute it {failed}; it was computed {way} instead.")
+
+
+def or_too_little_memory(run: Callable[[], ResultT], what: str, instead: str) -> ResultT:
+    """Return what `run` returns, for which there is no smaller way.
+
+    Parameters
+    ----------
+    run : callable
+        What to do.
+    what, instead : str
+        What is done, after "There is not enough memory", and what to do where it cannot be.
+
+    Raises
+    ------
+    NotEnoughMemory
+        If it does not fit.
+    """
+    try:
+        return run()
+    except (MemoryError, RuntimeError) as error:
+        reason = lack_of_memory(error)
+        if reason is None:
+            raise
+    _let_go()
+    raise NotEnoughMemory(f"There is not enough memory {what} ({reason}): {instead}.")
+
+
+def place(network: LSANet, device: torch.device) -> LSANet:
+    """Move a network to a device, laid out as it is fastest, and return it.
+
+    Raises
+    ------
+    NotEnoughMemory
+        If it does not fit there; it is then where it was.
+    """
+    before = next(network.parameters()).device
+    layout = torch.channels_last
+    try:
+        return or_too_little_memory(
+            lambda: lay_out(network, device, layout),
+            f"for the network on {device}",
+            "close other programs, or choose device='cpu'",
+        )
+    except NotEnoughMemory:
+        lay_out(network, before, layout)  # its layers go one by one, and some had gone
+        _let_go()
+        raise
+
+
+def _let_go() -> None:
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def _on_processor(runner: Runner) -> Runner:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import lsa_engine as lsa
+from lsa_engine.devices import lack_of_memory
 from lsa_engine.errors import NotEnoughMemory
 from lsa_engine.inference.memory import Way, with_what_memory_there_is
 from lsa_engine.inference.tiling import chosen_side, smaller_side
@@ -101,6 +102,67 @@ def test_a_device_with_too_little_memory_hands_over_to_the_processor():
     assert way.runner.dtype == torch.float32
     assert way.runner.network is not network
     assert notes[-1].endswith("it was computed at once on cpu instead.")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "GET was unable to find an engine to execute this computation",
+        "Unable to find a valid cuDNN algorithm to run convolution",
+        "DefaultCPUAllocator: not enough memory: you tried to allocate 4294967296 bytes.",
+    ],
+)
+def test_a_lack_of_memory_is_known_by_the_words_of_every_library(sentence):
+    assert lack_of_memory(RuntimeError(f"{sentence}\nException raised from allocate")) == sentence
+    assert lack_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED")) is None
+    assert lack_of_memory(MemoryError()) == "MemoryError"
+
+
+def test_a_network_that_does_not_fit_on_a_device_is_told_and_stays_where_it_was(strip, monkeypatch):
+    matter = matter_on(strip)
+    before = matter.refine(lsa.Refinement(iterations=1))
+    to, times = LSANet.to, []
+
+    def limited(network: LSANet, *where: object, **how: object) -> LSANet:
+        times.append(where)
+        if len(times) == 1:
+            to(network, memory_format=torch.contiguous_format)
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB.")
+        return to(network, *where, **how)
+
+    monkeypatch.setattr(LSANet, "to", limited)
+    with pytest.raises(NotEnoughMemory, match=r"for the network on cpu \(CUDA out of memory.*choose device='cpu'"):
+        matter.to("cpu")
+    assert len(times) == 2
+    assert matter.correct(strip[1], lsa.Refinement(time_budget=0)).report.method == "correction"
+    np.testing.assert_array_equal(matter.predict().alpha, before.initial_alpha)
+    times.clear()
+    with pytest.raises(NotEnoughMemory, match="for the network on cpu"):
+        lsa.Matter("lsa-lite", device="cpu")
+
+
+@pytest.mark.parametrize("tiles", ["off", 640])
+def test_a_correction_that_does_not_fit_is_told_and_the_one_before_it_stays(strip, monkeypatch, tiles):
+    matter = matter_on(strip, tiles=tiles)
+    matter.refine(lsa.Refinement(iterations=2))
+    edited = [strip[1].copy(), strip[1].copy()]
+    edited[0][10:14, 300:304] = edited[1][20:24, 300:304] = 255
+    first = matter.correct(edited[0], lsa.Refinement(iterations=2))
+    with monkeypatch.context() as patched:
+
+        def full(*_: object) -> None:
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+
+        patched.setattr("lsa_engine.network.prepared.PreparedDecoder.__call__", full)
+        with pytest.raises(NotEnoughMemory, match=r"for a correction \(CUDA error: CUBLAS.*call set_trimap"):
+            matter.correct(edited[1])
+    second = matter.correct(edited[1], lsa.Refinement(iterations=2))
+    assert second.alpha[21, 301] == 1
+    np.testing.assert_allclose(matter.undo().alpha, first.alpha, atol=1e-6)
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory(strip, monkeypatch):
