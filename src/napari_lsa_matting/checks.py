@@ -50,6 +50,11 @@ def match_planes(viewer: ViewerModel, first: Layer, second: Layer, axes: int = 2
         first_index, second_index = find_index(first, viewer), find_index(second, viewer)
     except InputError as error:
         return Pair(findings=(Finding(str(error)),))
+    return match_at(first, first_index, second, second_index, axes)
+
+
+def match_at(first: Layer, first_index: Index, second: Layer, second_index: Index, axes: int) -> Pair:
+    """Check that planes, or volumes of three axes, of two layers have one size and lie on each other."""
     ours, theirs = spatial_shape(first)[-axes:], spatial_shape(second)[-axes:]
     if ours != theirs:
         order = "height × width" if axes == 2 else "depth × height × width"

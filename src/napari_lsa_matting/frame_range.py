@@ -7,7 +7,7 @@ from napari.layers import Image
 from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout, QPushButton
 
-from napari_lsa_matting.panel import add_row, side_by_side
+from napari_lsa_matting.panel import add_row, show_row, side_by_side
 from napari_lsa_matting.stack_frames import frame_axes
 
 
@@ -18,6 +18,8 @@ class FrameRange:
     ----------
     form : QFormLayout
         Gets the rows.
+    deed : str
+        What is done with the frames, for the tooltips.
 
     Attributes
     ----------
@@ -32,14 +34,15 @@ class FrameRange:
     changed = Signal()
     """Another axis or range was chosen."""
 
-    def __init__(self, form: QFormLayout) -> None:
+    def __init__(self, form: QFormLayout, deed: str = "matte or propose for") -> None:
+        self._form = form
         self._axes_of: object = None
         self._range_of: object = None
         self.axis = ComboBox(
             choices=[], tooltip="The axis along which the frames lie; on others, the slice that is seen counts."
         )
-        self.first = SpinBox(value=0, min=0, max=0, tooltip="First frame to matte or propose for, as on the slider.")
-        self.last = SpinBox(value=0, min=0, max=0, tooltip="Last frame to matte or propose for.")
+        self.first = SpinBox(value=0, min=0, max=0, tooltip=f"First frame to {deed}, as on the slider.")
+        self.last = SpinBox(value=0, min=0, max=0, tooltip=f"Last frame to {deed}.")
         self.this_button = QPushButton("This slice")
         self.this_button.setToolTip("Only the frame that is seen.")
         self.all_button = QPushButton("All")
@@ -48,16 +51,22 @@ class FrameRange:
         for label, control in (("Frames along", self.axis), ("From frame", self.first), ("To frame", self.last)):
             add_row(form, label, control)
             control.changed.connect(self._note_change)
-        form.addRow(side_by_side(self.this_button, self.all_button))
+        self._buttons = side_by_side(self.this_button, self.all_button)
+        form.addRow(self._buttons)
 
     @property
     def wanted(self) -> range:
         """The frames to work on."""
         return range(int(self.first.value), int(self.last.value) + 1)
 
-    def offer_axes(self, image: Image | None) -> None:
-        """Offer the axes of the image; what the user has chosen for it stays."""
-        offered = frame_axes(image)
+    def show(self, shown: bool) -> None:
+        """Show or hide all rows."""
+        for row in (self.axis, self.first, self.last, self._buttons):
+            show_row(self._form, row, shown)
+
+    def offer_axes(self, image: Image | None, axes: list[tuple[str, int]] | None = None) -> None:
+        """Offer the axes of the image, or some of them; what the user has chosen for it stays."""
+        offered = frame_axes(image) if axes is None else axes
         if self._axes_of == (image, offered):
             return
         self._axes_of = (image, offered)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from inspect import unwrap
@@ -68,7 +68,7 @@ def plane_index(layer: Layer, viewer: ViewerModel) -> Index:
             f"The viewer shows the axes {tuple(viewer.dims.displayed)}, but a plane of the last two is needed: "
             "roll the axes back."
         )
-    return _index_before(layer, viewer, 2)
+    return index_at(layer, viewer.dims.point, 2)
 
 
 def volume_index(layer: Layer, viewer: ViewerModel) -> Index:
@@ -79,11 +79,18 @@ def volume_index(layer: Layer, viewer: ViewerModel) -> Index:
     InputError
         If the viewer stands outside of the layer.
     """
-    return _index_before(layer, viewer, 3)
+    return index_at(layer, viewer.dims.point, 3)
 
 
-def _index_before(layer: Layer, viewer: ViewerModel, axes: int) -> Index:
-    position = np.asarray(layer.world_to_data(viewer.dims.point))[:-axes]
+def index_at(layer: Layer, point: Sequence[float], axes: int) -> Index:
+    """Return where a point of the world stands on the axes before the last few of a layer.
+
+    Raises
+    ------
+    InputError
+        If that is outside of the layer.
+    """
+    position = np.asarray(layer.world_to_data(point))[:-axes]
     index = np.rint(position).astype(int)
     if ((index < 0) | (index >= spatial_shape(layer)[:-axes])).any():
         raise InputError(

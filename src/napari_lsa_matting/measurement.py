@@ -1,94 +1,304 @@
-"""What is measured: the plane or volume seen of an alpha with its image and labels, and the work done in a worker."""
+"""What is measured: planes or volumes of alphas, one after the other along an axis of frames, with image and labels."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from napari.layers import Image
 
 from lsa_engine.errors import InputError
-from lsa_engine.progress import CancelToken, ProgressCallback, Steps
-from lsa_engine.versions import versions
-from napari_lsa_matting.checks import match_planes
-from napari_lsa_matting.layers import Index, fingerprint, full_data, plane_index, spatial_shape, unit_name, volume_index
-from napari_lsa_matting.matte_request import ImageChangedError
+from lsa_engine.image_io.calibration import short_unit
+from napari_lsa_matting.checks import match_at
+from napari_lsa_matting.layers import METADATA_KEY, Index, index_at, plane_index, spatial_shape, unit_name
+from napari_lsa_matting.measure_pixels import CHANNEL_LABELS
 from napari_lsa_matting.object_layers import OBJECT_AXIS
-from napari_lsa_matting.stack_frames import is_time
+from napari_lsa_matting.stack_frames import axis_name, frame_axes, is_time, numbers, some_frames
+from napari_lsa_matting.stack_problems import problem_of_range
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels, Layer
+    from napari.layers import Labels, Layer
 
-    from lsa_engine.measure import Measurement
 
-_CHANNEL_LABELS = ("c", "ch", "channel", "channels")
-_COLOURS = ("red", "green", "blue")
+@dataclass(frozen=True, eq=False)
+class Matte:
+    """The alpha of one object.
+
+    Attributes
+    ----------
+    layer : napari.layers.Image
+        Where it is.
+    name : str or None
+        What the object is called; None for one that is measured alone, which then has the number 1.
+    position : int or None
+        Where it stands on the axis of the objects; None leaves that to the viewer.
+    """
+
+    layer: Image
+    name: str | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """The axis along which frames are measured.
+
+    Attributes
+    ----------
+    name : str
+        Its name for a person.
+    column : str or None
+        Name of the column that tells time, or place, of a frame; None where the axis has no unit.
+    step : float
+        From one frame to the next, in the unit of that column.
+    """
+
+    name: str
+    column: str | None
+    step: float
+
+    @classmethod
+    def of(cls, layer: Layer, axis: int) -> Series:
+        """Return the axis of a layer."""
+        label, unit = axis_name(layer, axis), short_unit(unit_name(layer.units[axis]))
+        # napari's own labels are numbers.
+        known = label if label == str(layer.axis_labels[axis]) else "time" if has_time_unit(layer, axis) else "position"
+        return cls(label, None if unit == "px" else f"{known}_{unit}", abs(float(layer.scale[axis])))
+
+    def columns(self, frames: Sequence[int]) -> dict[str, list[int | float | str]]:
+        """Return the columns that tell which frame a row belongs to, and when, or where, that is."""
+        found: dict[str, list[int | float | str]] = {"frame": list(frames)}
+        return found if self.column is None else found | {self.column: [self.step * frame for frame in frames]}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one frame, or what is seen, stands in each of the layers, on the axes before those measured.
+
+    Attributes
+    ----------
+    frame : int or None
+        Which frame; None without a series.
+    mattes : tuple of Index
+        In the layer of each matte.
+    image, labels : Index
+        In those layers.
+    """
+
+    frame: int | None
+    mattes: tuple[Index, ...]
+    image: Index
+    labels: Index
 
 
 @dataclass(frozen=True)
 class Region:
-    """Where an alpha is measured, and with which pixels.
+    """Where mattes are measured, and with which pixels.
 
     Attributes
     ----------
     axes : {2, 3}
-        A plane or a volume.
-    index, image_index, labels_index : tuple of int
-        Where it stands in each of the layers, on the axes before it.
+        Planes or volumes.
+    places : tuple of Place
+        One for each frame, or just one.
     spacing : tuple of float
         Size of a pixel along each axis of the region.
     unit : str
         Unit of `spacing`, "pixel" without calibration.
+    series : Series or None
+        The axis of the frames, if there are any.
     """
 
     axes: int
-    index: Index
-    image_index: Index
-    labels_index: Index
+    places: tuple[Place, ...]
     spacing: tuple[float, ...]
     unit: str
+    series: Series | None = None
 
-    def describe(self, alpha: Layer) -> str:
+    def describe(self, mattes: Sequence[Matte]) -> str:
         """Say for a person what is measured."""
+        alpha = mattes[0].layer
+        if self.series is not None:
+            where = f"{numbers(place.frame or 0 for place in self.places)} along {self.series.name} of "
+            where = f"{self._part}{'' if len(self.places) == 1 else 's'} {where}"
+        else:
+            # Where there is no choice, a number would only puzzle.
+            own = [axis for axis, _ in enumerate(spatial_shape(alpha)[: -self.axes]) if axis != _own_axis(mattes)]
+            index = self.places[0].mattes[0]
+            where = "the volume " * (self.axes == 3)
+            if any(spatial_shape(alpha)[axis] > 1 for axis in own):
+                where = f"{self._part} {', '.join(str(index[axis]) for axis in own)} of "
         size = " × ".join(f"{length:.4g}" for length in self.spacing)
         pixel = "pixels" if self.axes == 2 else "voxels"
-        # Where there is no choice, a number would only puzzle.
-        stack = any(length > 1 for length in spatial_shape(alpha)[: -self.axes])
-        part = "plane" if self.axes == 2 else "volume"
-        where = f"{part} {', '.join(map(str, self.index))} of " if stack else "the volume " * (self.axes == 3)
-        return f"Measures {where}{alpha.name!r} in {pixel} of {size} {unit_name(self.unit)}."
+        return f"Measures {where}{describe_mattes(mattes)} in {pixel} of {size} {unit_name(self.unit)}."
+
+    @property
+    def _part(self) -> str:
+        return "plane" if self.axes == 2 else "volume"
 
 
-def find_region(viewer: ViewerModel, alpha: Image, image: Image | None, labels: Labels | None, axes: int) -> Region:
+def describe_mattes(mattes: Sequence[Matte]) -> str:
+    """Return mattes in words: "'alpha'", "3 alphas", "the 12 objects of 'alpha of cells'"."""
+    if _own_axis(mattes) is not None:
+        return f"the {len(mattes)} object{'' if len(mattes) == 1 else 's'} of {mattes[0].layer.name!r}"
+    return repr(mattes[0].layer.name) if len(mattes) == 1 else f"{len(mattes)} alphas"
+
+
+def object_axis(layer: Image) -> int | None:
+    """Return the axis along which a layer holds one matte for each object, or None."""
+    labels = [str(label).lower() for label in layer.axis_labels[:-2]]
+    return labels.index(OBJECT_AXIS) if OBJECT_AXIS in labels else None
+
+
+def objects_of(layer: Image) -> list[Matte]:
+    """Return the objects of a stack of mattes, named as its metadata tell, or numbered from 1."""
+    axis = object_axis(layer)
+    if axis is None:
+        return []
+    count = spatial_shape(layer)[axis]
+    record = layer.metadata.get(METADATA_KEY)
+    record = record if isinstance(record, Mapping) else {}
+    for key in ("names", "objects"):
+        names = [str(name) for name in record.get(key) or ()]
+        if len(names) == len(set(names)) == count:
+            break
+    else:  # not told, two of one name, or cropped since
+        names = [str(number) for number in range(1, count + 1)]
+    return [Matte(layer, name, position) for position, name in enumerate(names)]
+
+
+def _own_axis(mattes: Sequence[Matte]) -> int | None:
+    """Return the axis of the objects if the mattes are those of a stack, or None."""
+    return None if mattes[0].position is None else object_axis(mattes[0].layer)
+
+
+def series_axes(layer: Image | None, axes: int) -> list[tuple[str, int]]:
+    """Return the axes along which frames can be measured one by one, each with its name for a person."""
+    if layer is None:
+        return []
+    lengths = spatial_shape(layer)[:-axes]
+    usable = {axis for axis, length in enumerate(lengths) if length > 1} - {object_axis(layer)}
+    return [(name, axis) for name, axis in frame_axes(layer) if axis in usable]
+
+
+def find_region(
+    viewer: ViewerModel,
+    mattes: Sequence[Matte],
+    image: Image | None,
+    labels: Labels | None,
+    axes: int,
+    along: int | None = None,
+    wanted: range = range(1),
+) -> Region:
     """Return what is to be measured.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Where it stands counts for all axes that are not measured, but for those of frames and objects.
+    mattes : sequence of Matte
+        What to measure; the others must lie on the first.
+    image, labels : napari layer or None
+        What goes with them.
+    axes : {2, 3}
+        Planes or volumes.
+    along : int, optional
+        The axis of the first matte along which frames lie; None measures what is seen.
+    wanted : range
+        Which of them.
 
     Raises
     ------
     InputError
         If nothing can be measured: the layers do not lie on each other, nothing is seen, the units differ.
     """
-    indices: list[Index] = []
-    for other in (image, labels):
-        if other is None:
-            indices.append(())
-            continue
-        if other is alpha:
-            raise InputError(f"{alpha.name!r} is chosen as alpha and as image: choose another image, or none.")
-        pair = match_planes(viewer, alpha, other, axes)
-        if pair.problem is not None:
-            raise InputError(pair.problem)
-        indices.append(pair.second)
-    if np.dtype(alpha.dtype).kind == "i":
+    problem = problem_of_range(wanted)
+    if problem is not None:
+        raise InputError(problem)
+    alpha = mattes[0].layer
+    for layer in {id(matte.layer): matte.layer for matte in mattes}.values():
+        if image is not None and layer is image:
+            raise InputError(f"{layer.name!r} is chosen as alpha and as image: choose another image, or none.")
+        _require_opacity(layer)
+    others = [axis for axis, length in enumerate(spatial_shape(alpha)[:-axes]) if length > 1 and axis != along]
+    if axes == 2 and (along is None or others):
+        plane_index(alpha, viewer)  # of all that is not measured, one plane must be seen
+    ends = [None] if along is None else [wanted[0], wanted[-1]]
+    points = [tuple(viewer.dims.point) if end is None else _point(viewer, alpha, along, end) for end in ends]
+    here = [index_at(alpha, point, axes) for point in points]
+
+    def indices(layer: Layer, position: int | None = None) -> list[Index]:
+        """Return where each frame stands in a layer."""
+        there = here if layer is alpha else _on(alpha, here, layer, points, axes, wanted if along is not None else None)
+        found = [there[0]] if along is None else list(_between(there[0], there[-1], len(wanted)))
+        axis = object_axis(layer) if position is not None else None
+        return [index if axis is None else (*index[:axis], position or 0, *index[axis + 1 :]) for index in found]
+
+    per_matte = [indices(matte.layer, matte.position) for matte in mattes]
+    count = len(per_matte[0])
+    nowhere: list[Index] = [()] * count
+    per_image, per_labels = (nowhere if layer is None else indices(layer) for layer in (image, labels))
+    frames: Sequence[int | None] = [None] if along is None else wanted
+    places = tuple(
+        Place(frame, tuple(each[number] for each in per_matte), per_image[number], per_labels[number])
+        for number, frame in enumerate(frames)
+    )
+    return Region(axes, places, *pixel_size(alpha, axes), None if along is None else Series.of(alpha, along))
+
+
+def seen_frame(viewer: ViewerModel, layer: Image, axis: int) -> int | None:
+    """Return the frame of a layer along an axis at which the viewer stands, or None if it stands outside."""
+    step = round(float(np.asarray(layer.world_to_data(viewer.dims.point))[axis]))
+    return step if 0 <= step < spatial_shape(layer)[axis] else None
+
+
+def _point(viewer: ViewerModel, alpha: Image, along: int | None, frame: int) -> tuple[float, ...]:
+    """Return where the viewer would stand, in the world, at a frame of a layer."""
+    place = np.array(alpha.world_to_data(viewer.dims.point), dtype=float)
+    place[along] = frame
+    return (*viewer.dims.point[: viewer.dims.ndim - alpha.ndim], *map(float, alpha.data_to_world(place)))
+
+
+def _on(
+    alpha: Image,
+    here: Sequence[Index],
+    layer: Layer,
+    points: Sequence[tuple[float, ...]],
+    axes: int,
+    wanted: range | None,
+) -> list[Index]:
+    """Return where the first and the last frame of an alpha stand in another layer, which must lie on them."""
+    try:
+        there = [index_at(layer, point, axes) for point in points]
+    except InputError as error:
+        if wanted is None:
+            raise
         raise InputError(
-            f"{alpha.name!r} holds signed integers ({alpha.dtype}), but an alpha in [0, 1] or unsigned integers are "
+            f"{layer.name!r} does not cover {some_frames(wanted)} of {alpha.name!r}: choose other frames, or layers "
+            "that belong together."
+        ) from error
+    for ours, theirs in zip(here, there, strict=True):
+        problem = match_at(alpha, ours, layer, theirs, axes).problem
+        if problem is not None:
+            raise InputError(problem)
+    return there
+
+
+def _between(first: Index, last: Index, count: int) -> Iterator[Index]:
+    """Yield the places of so many frames: layers are affine, so that frames lie on a line."""
+    for step in np.linspace(first, last, count):
+        yield tuple(int(place) for place in np.rint(step))
+
+
+def _require_opacity(layer: Image) -> None:
+    if np.dtype(layer.dtype).kind == "i":
+        raise InputError(
+            f"{layer.name!r} holds signed integers ({layer.dtype}), but an alpha in [0, 1] or unsigned integers are "
             "expected: convert it to uint8 or uint16, or choose another layer."
         )
-    index = plane_index(alpha, viewer) if axes == 2 else volume_index(alpha, viewer)
-    spacing, unit = pixel_size(alpha, axes)
-    return Region(axes, index, indices[0], indices[1], spacing, unit)
 
 
 def has_volume(alpha: Layer | None) -> bool:
@@ -101,7 +311,7 @@ def has_volume(alpha: Layer | None) -> bool:
 def is_space(layer: Layer, axis: int) -> bool:
     """Return whether an axis may be one of space: neither its label nor its unit tells anything else."""
     label = str(layer.axis_labels[axis]).lower()
-    others = label == OBJECT_AXIS or label in _CHANNEL_LABELS or is_time(layer, axis)
+    others = label == OBJECT_AXIS or label in CHANNEL_LABELS or is_time(layer, axis)
     return not others and not has_time_unit(layer, axis)
 
 
@@ -134,223 +344,3 @@ def is_distorted(layer: Layer, axes: int) -> bool:
     steps = np.array([np.asarray(layer.data_to_world(step)) - origin for step in np.eye(layer.ndim)[-axes:]])
     sizes = np.abs(np.asarray(layer.scale, float)[-axes:])
     return not np.allclose(steps @ steps.T, np.diag(sizes**2), rtol=1e-3, atol=1e-3 * sizes.min() ** 2)
-
-
-def channel_axes(image: Image | None, axes: int) -> list[tuple[str, int]]:
-    """Return the axes of an image that may hold channels, each with its name for a person."""
-    if image is None or image.rgb:
-        return []
-    lengths = spatial_shape(image)[:-axes]
-    return [(f"all {length} of {_axis_name(image, axis)}", axis) for axis, length in enumerate(lengths) if length > 1]
-
-
-def likely_channel_axis(image: Image | None, axes: int) -> int | None:
-    """Return the axis whose label says that it holds channels, or None."""
-    for _, axis in channel_axes(image, axes):
-        if image is not None and str(image.axis_labels[axis]).lower() in _CHANNEL_LABELS:
-            return axis
-    return None
-
-
-def _axis_name(image: Image, axis: int) -> str:
-    label = str(image.axis_labels[axis])
-    # napari's own labels are "-3", "-2", "-1".
-    return f"axis {axis}" if label.lstrip("-").isdigit() else f"axis {label!r}"
-
-
-@dataclass(frozen=True, eq=False)
-class Pixels:
-    """A part of a layer's data, which may be lazy (dask, zarr): only a worker should read it.
-
-    Attributes
-    ----------
-    data : array_like
-        All of the data.
-    index : tuple of int or slice
-        Which part, on the first axes.
-    """
-
-    data: Any
-    index: tuple[int | slice, ...] = ()
-
-    @property
-    def drops_alpha(self) -> bool:
-        """Whether the colours are read without the alpha channel that is there."""
-        return False
-
-    def read(self) -> NDArray[Any]:
-        """Return the part in memory."""
-        return np.asarray(self.data[self.index] if self.index else self.data)
-
-
-@dataclass(frozen=True, eq=False)
-class ImagePixels(Pixels):
-    """What is measured of an Image layer under the matte.
-
-    Attributes
-    ----------
-    names : tuple of str
-        One for each channel.
-    layout : {"plain", "first", "last"}
-        No channels, channels along the first axis that is read, or along the last (the colours of an RGB layer).
-    """
-
-    names: tuple[str, ...] = ("intensity",)
-    layout: str = "plain"
-
-    @property
-    def drops_alpha(self) -> bool:
-        """Whether the colours are read without the alpha channel that is there."""
-        return self.layout == "last" and int(self.data.shape[-1]) == 4
-
-    def read(self) -> NDArray[Any]:
-        """Return the pixels, with channels last if there are any."""
-        array = super().read()
-        if self.layout == "first":
-            return np.moveaxis(array, 0, -1)
-        return array[..., : len(self.names)] if self.layout == "last" else array
-
-
-def image_pixels(image: Image, index: Index, channel_axis: int | None) -> ImagePixels:
-    """Return what is measured of an image: the colours of RGB, all channels along an axis, or the layer's one."""
-    data = full_data(image)
-    if image.rgb:
-        return ImagePixels(data, index, _COLOURS, "last")
-    if channel_axis is None:
-        return ImagePixels(data, index, (image.name.strip() or "intensity",))
-    part = tuple(slice(None) if axis == channel_axis else step for axis, step in enumerate(index))
-    names = tuple(f"channel_{number}" for number in range(data.shape[channel_axis]))
-    return ImagePixels(data, part, names, "first")
-
-
-def is_blank(labels: Labels, index: Index) -> bool:
-    """Return whether a plane has no labels, as far as can be told at once: lazy data are not looked at."""
-    data = full_data(labels)
-    return isinstance(data, np.ndarray) and not data[index].any()
-
-
-@dataclass(frozen=True, eq=False)
-class MeasureOutcome:
-    """What was measured.
-
-    Attributes
-    ----------
-    measurements : list of Measurement
-        One an object.
-    columns : dict of str to list
-        The same as a table, as of :func:`lsa_engine.measure.to_columns`.
-    outside : float or None
-        Share of the opacity that lies outside of all labels; None without labels.
-    inputs : dict of str to str
-        SHA-256 of what was measured, as "alpha_sha256", "image_sha256" and "labels_sha256".
-    versions : dict of str to str
-        What it was made with.
-    """
-
-    measurements: list[Measurement]
-    columns: dict[str, list[int | float | str]]
-    outside: float | None
-    inputs: dict[str, str]
-    versions: dict[str, str]
-
-
-@dataclass(frozen=True, eq=False)
-class MeasureRequest:
-    """Measure a matte, or every labelled object in it.
-
-    Attributes
-    ----------
-    alpha : Pixels
-        (H, W) or (Z, H, W): floats in [0, 1] or unsigned integers.
-    image : ImagePixels or None
-        Whose intensities to measure.
-    labels : Pixels or None
-        Of the shape of alpha.
-    spacing : tuple of float
-        Size of a pixel along each axis.
-    unit : str
-        Its unit.
-    """
-
-    alpha: Pixels
-    image: ImagePixels | None
-    labels: Pixels | None
-    spacing: tuple[float, ...]
-    unit: str
-
-    def run(self, progress: ProgressCallback, cancel: CancelToken) -> MeasureOutcome:
-        """Return the measurements.
-
-        Raises
-        ------
-        ImageChangedError
-            If the alpha or the image was drawn on meanwhile.
-        LsaError
-            As :func:`lsa_engine.measure_matte`.
-        """
-        steps = Steps("reading", 2, progress, cancel)
-        from lsa_engine.measure import measure_matte, to_columns
-
-        alpha = self.alpha.read()
-        image = None if self.image is None else self.image.read()
-        # A copy, which further painting does not change; made here, because large ones take long.
-        labels = None if self.labels is None else np.array(self.labels.read())
-        steps.advance()
-        given = {"alpha": alpha, "image": image, "labels": labels}
-        inputs = {f"{name}_sha256": fingerprint(array) for name, array in given.items() if array is not None}
-        steps.advance()
-        measurements = measure_matte(
-            alpha,
-            image,
-            labels=labels,
-            spacing=self.spacing,
-            unit=self.unit,
-            channel_names=None if self.image is None else self.image.names,
-            progress=progress,
-            cancel=cancel,
-        )
-        for name, array in (("alpha", alpha), ("image", image)):
-            if array is not None and fingerprint(array) != inputs[f"{name}_sha256"]:
-                raise ImageChangedError(
-                    f"The pixels of the {name} were changed while they were measured, so the measurements were "
-                    "dropped: run once more."
-                )
-        outside = None if labels is None else _share_outside(alpha, labels)
-        made_with = versions("scikit-image", "scipy")
-        return MeasureOutcome(measurements, to_columns(measurements), outside, inputs, made_with)
-
-
-@dataclass(frozen=True, eq=False)
-class CsvRequest:
-    """Write measurements into a file.
-
-    Attributes
-    ----------
-    measurements : list of Measurement
-        The rows.
-    path : Path
-        Ends in .csv.
-    """
-
-    measurements: list[Measurement]
-    path: Path
-
-    def run(self, progress: ProgressCallback, cancel: CancelToken) -> Path:
-        """Write the file and return its path.
-
-        Raises
-        ------
-        LsaError
-            As :func:`lsa_engine.measure.write_csv`.
-        """
-        steps = Steps("writing the table", 1, progress, cancel)
-        from lsa_engine.measure import write_csv
-
-        write_csv(self.measurements, self.path)
-        steps.finish()
-        return self.path
-
-
-def _share_outside(alpha: NDArray[Any], labels: NDArray[Any]) -> float:
-    total = float(alpha.sum(dtype=np.float64))
-    return float(alpha[labels == 0].sum(dtype=np.float64)) / total if total else 0.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # napari keeps features in it
-from napari.layers import Image, Labels, Points
+from napari.layers import Labels, Points
 from numpy.typing import NDArray
 
 from lsa_engine.errors import InputError
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from lsa_engine.measure import Measurement
-    from napari_lsa_matting.measurement import Region
+    from napari_lsa_matting.measure_request import MeasureOutcome
+    from napari_lsa_matting.measurement import Matte, Region
 
 KIND = "measurements"
 """What the provenance calls layers that carry measurements."""
@@ -80,37 +81,48 @@ def put_on_labels(labels: Labels, columns: Mapping[str, Sequence[Any]], facts: M
     labels.metadata = with_provenance(labels.metadata, kind=KIND, **facts, columns=list(columns))
 
 
-def show_centroid(
+def show_centroids(
     viewer: ViewerModel,
-    alpha: Image,
+    mattes: Sequence[Matte],
     region: Region,
-    measurement: Measurement,
-    columns: Mapping[str, Sequence[Any]],
+    outcome: MeasureOutcome,
     facts: Mapping[str, Any],
 ) -> Points | None:
-    """Show a point with the measurements as its features; a later run updates it in place.
+    """Show a point for every measurement, which is its features; a later run updates the points in place.
 
     Returns
     -------
     napari.layers.Points or None
-        None if the matte is empty, so that it has no centroid.
+        None if all mattes are empty, so that they have no centroid.
     """
-    place = _in_pixels(measurement, region)
-    if not np.isfinite(place).all():
+    alpha = mattes[0].layer
+    # The points lie on the first alpha; in a stack of objects each at its own.
+    places = [
+        (*region.places[part].mattes[number if mattes[number].layer is alpha else 0], *_in_pixels(measurement, region))
+        for measurement, (part, number) in zip(outcome.measurements, outcome.origins, strict=True)
+    ]
+    there = [row for row, place in enumerate(places) if np.isfinite(place).all()]
+    if not there:
         return None
-    session, purpose = session_of(viewer), (KIND, region.axes, region.index)
+    points = np.array([places[row] for row in there], dtype=np.float64)
+    features = {name: [cells[row] for row in there] for name, cells in outcome.columns.items()}
+    several = region.series is not None or len(mattes) > 1
+    where: object = region.places[0].mattes[0]
+    if several:
+        where = "objects" if region.series is None else region.series
+    session, purpose = session_of(viewer), (KIND, region.axes, where)
     layer = session.output(alpha, purpose)
-    facts = {"kind": KIND, **facts, "columns": list(columns)}
-    if isinstance(layer, Points) and layer in viewer.layers and len(layer.data) == 1:
-        layer.data = place
-        layer.features = dict(columns)
+    facts = {"kind": KIND, **facts, "columns": list(features), "points": len(points)}
+    if isinstance(layer, Points) and layer in viewer.layers and len(layer.data) == _count_of(layer):
+        layer.data = points
+        layer.features = features
         layer.metadata = with_provenance(layer.metadata, **facts)
         return layer
-    active = viewer.layers.selection.active
+    selected = {unwrap(layer) for layer in viewer.layers.selection}
     added = viewer.add_points(
-        place,
-        name=f"centroid of {alpha.name}",
-        features=dict(columns),
+        points,
+        name=f"centroid{'s' if several else ''} of {alpha.name}",
+        features=features,
         symbol="cross",
         size=max(_SMALLEST, 0.025 * min(plane_grid(alpha)[1])),
         face_color=_COLOUR,
@@ -118,14 +130,20 @@ def show_centroid(
         metadata=with_provenance({}, **facts),
         **calibration(alpha),
     )
-    point: Points = unwrap(added)
-    session.remember_output(alpha, purpose, point)
-    if active is not None:
-        viewer.layers.selection.active = active
-    return point
+    layer = unwrap(added)
+    session.remember_output(alpha, purpose, layer)
+    if selected:  # which may be the alphas that are measured
+        viewer.layers.selection = selected
+    return layer
+
+
+def _count_of(points: Points) -> int | None:
+    """Return how many points a run has made; the user may have put others beside them."""
+    record = points.metadata.get(METADATA_KEY)
+    return record.get("points") if isinstance(record, Mapping) else None
 
 
 def _in_pixels(measurement: Measurement, region: Region) -> NDArray[np.float64]:
-    """Return the centroid (1, D) in the pixels of the whole layer."""
-    centroid = np.array(measurement.centroid) / np.array(region.spacing)
-    return np.array([[*region.index, *centroid]], dtype=np.float64)
+    """Return the centroid in pixels of the region."""
+    centroid: NDArray[np.float64] = np.array(measurement.centroid) / np.array(region.spacing)
+    return centroid

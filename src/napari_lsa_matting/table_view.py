@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableView
@@ -78,7 +80,7 @@ class TableModel(QAbstractTableModel):
         """Sort the rows by a column; what is undefined comes last either way."""
         if not 0 <= column < len(self._columns):
             return
-        values = np.array(self._columns[self.names[column]], dtype=float)
+        values = _sort_keys(self._columns[self.names[column]])
         self.layoutAboutToBeChanged.emit()
         keys = values if order == Qt.SortOrder.AscendingOrder else -values
         self._order = [int(row) for row in np.argsort(keys, kind="stable")]
@@ -145,6 +147,20 @@ def _short(cell: Cell) -> str:
         return f"{cell:.{_DIGITS}g}"
     # All digits before the point, and as many behind it as make five: 0.12500, 664.02, 212940.
     return f"{cell:.{max(0, _DIGITS - 1 - math.floor(math.log10(abs(cell))))}f}"
+
+
+def _sort_keys(cells: Sequence[Cell]) -> NDArray[np.float64]:
+    """Return numbers in the order of the cells: numbers themselves, words by the alphabet and the numbers in them."""
+    if not any(isinstance(cell, str) for cell in cells):
+        return np.array(cells, dtype=float)
+    # "cell 10" comes after "cell 9".
+    parts = [[(len(part), part) if part.isdecimal() else (0, part) for part in _parts(str(cell))] for cell in cells]
+    ranks = {tuple(key): rank for rank, key in enumerate(sorted(parts))}
+    return np.array([ranks[tuple(key)] for key in parts], dtype=float)
+
+
+def _parts(text: str) -> list[str]:
+    return re.split(r"(\d+)", text.casefold())
 
 
 def _full(cell: Cell) -> str:

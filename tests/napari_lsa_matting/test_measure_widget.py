@@ -273,7 +273,7 @@ def test_of_a_stack_the_plane_that_is_seen_or_the_volume_is_measured(
     assert shown(widget)["value"] == [cells[0] for cells in expected.values()]
     assert volume_viewer.layers["centroid of alpha"].data[0, :2].tolist() == [1, 3]
 
-    widget.extent.value = 3
+    widget.scope.extent.value = "volume"
     run(qtbot, widget)
     assert "Measures volume 1 of 'alpha' in voxels of 2 × 0.5 × 0.25 µm." in widget.notes.text()
     expected = to_columns(
@@ -285,12 +285,12 @@ def test_of_a_stack_the_plane_that_is_seen_or_the_volume_is_measured(
 
 def test_a_time_axis_is_no_depth(volume_viewer: Any, open_widget: Any, qtbot: Any) -> None:
     widget = open_widget(volume_viewer)
-    widget.extent.value = 3
+    widget.scope.extent.value = "volume"
     volume_viewer.layers["alpha"].units = ("um", "mm", "um", "um")
     assert reason(qtbot, widget).startswith("The axes of 'alpha' are in mm, µm, µm, but one unit is expected")
     volume_viewer.layers["alpha"].units = volume_viewer.layers["volume"].units = ("um", "s", "um", "um")
     run(qtbot, widget)
-    assert widget.extent.native.isHidden()
+    assert widget.scope.extent.choices == ("plane", "planes")
     assert "Measures plane 1, 3 of 'alpha'" in widget.notes.text()
 
 

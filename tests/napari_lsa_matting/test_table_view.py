@@ -40,6 +40,13 @@ def test_rows_are_sorted_by_value_with_the_undefined_last(table: TableView) -> N
     assert [row[0] for row in cells(table)] == ["1", "3", "2"]
 
 
+def test_words_are_sorted_by_the_alphabet_and_the_numbers_in_them(table: TableView) -> None:
+    table.show_columns({"object": ["cell 10", "Mother", "cell 9", "cell 9"], "width": [1.0, 2.0, 3.0, 4.0]})
+    assert [row[0] for row in cells(table)] == ["cell 9", "cell 9", "cell 10", "Mother"]
+    table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+    assert [row[1] for row in cells(table)] == ["2.0000", "1.0000", "3.0000", "4.0000"]
+
+
 def test_a_single_object_stands_upright_and_is_not_sorted(table: TableView) -> None:
     table.show_columns({"object": [1], "width": [2.5]})
     assert table.table.names == ["quantity", "value"]
