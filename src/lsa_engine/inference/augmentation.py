@@ -83,6 +83,11 @@ def augmented_matte(
     return AugmentedMatte(total / copies, variance.clamp_min(0).sqrt(), copies)
 
 
+def work_of(folds: int) -> float:
+    """Return how many times an image's pixels all copies have together."""
+    return sum(8 * scale**2 for scale in SCALES[folds])
+
+
 def _plans(folds: int, batch: int) -> Iterator[tuple[float, list[tuple[int, bool]]]]:
     """Yield a scale and (quarter turns, mirrored) in groups whose pictures have one shape."""
     for scale, parity in product(SCALES[folds], (0, 1)):

@@ -58,7 +58,8 @@ class Objective(Protocol[MatteT]):
 class Refined(Generic[MatteT]):
     """Outcome of a refinement: the matte, not clamped, cost of the first and the chosen pass, A and B.
 
-    `cancelled` says that there would have been further passes. `moments` is what Adam has seen, to go on from.
+    `cancelled` and `out_of_time` say that there would have been further passes. `moments` is what Adam has seen, to
+    go on from.
     """
 
     output: MatteT
@@ -68,6 +69,7 @@ class Refined(Generic[MatteT]):
     tensors: Tensors
     cancelled: bool = False
     moments: Moments | None = None
+    out_of_time: bool = False
 
 
 def descend(
@@ -108,12 +110,12 @@ def descend(
     tensors = _zeros(shapes, objective.device) if start is None else _copies(start)
     if start is None and settings.time_is_up(began):
         before = objective.initial_cost()
-        return Refined(objective.kept(), before, before, 0, tensors)
+        return Refined(objective.kept(), before, before, 0, tensors, out_of_time=True)
     fast, rate = settings.method == "fast", settings.learning_rate
     adam = Adam(_variables(tensors), rate, _MOMENTA, moments)
     stepper: Stepper = adam if fast else GradientDescent(_variables(tensors), rate)
     costs: list[Cost] = []
-    best, kept, cancelled = Cost(math.inf, math.inf, math.inf), tensors, False
+    best, kept, cancelled, out_of_time = Cost(math.inf, math.inf, math.inf), tensors, False, False
     since = 0  # passes that were no better than the best
     try:
         for iteration in range(settings.iterations):
@@ -129,6 +131,7 @@ def descend(
                 break
             hurried = start is not None and bool(settings.time_budget) and len(costs) < _LEAST_PASSES
             if settings.time_is_up(began) and not hurried:
+                out_of_time = True
                 break
             steps.check()
             if fast and since > _PATIENCE:
@@ -146,7 +149,8 @@ def descend(
     if not costs:
         costs.append(objective.initial_cost())
         return Refined(objective.kept(), costs[0], costs[0], 0, kept, cancelled)
-    return Refined(objective.kept(), costs[0], best, len(costs), kept, cancelled, adam.moments if fast else None)
+    seen = adam.moments if fast else None
+    return Refined(objective.kept(), costs[0], best, len(costs), kept, cancelled, seen, out_of_time)
 
 
 class WholeObjective:

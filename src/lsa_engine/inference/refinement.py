@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lsa_engine.errors import InputError
@@ -36,7 +37,7 @@ class Refinement:
         "fast" stops when no pixel moves by more than this from one pass to the next; half a step of 8 bits.
     time_budget : float or None
         No further pass begins when so many seconds have gone by since the refinement began; 0 leaves the matte as it
-        is.
+        is. Copies of test-time augmentation share it by their sizes.
 
     Raises
     ------
@@ -89,3 +90,33 @@ class Refinement:
     def time_is_up(self, began: float) -> bool:
         """Whether the budget of a refinement that began at this :func:`time.perf_counter` is spent."""
         return self.time_budget is not None and time.perf_counter() - began >= self.time_budget
+
+
+class TimeShares:
+    """A refinement's time, shared by its copies: else the first would be refined and the last not at all.
+
+    Parameters
+    ----------
+    settings : Refinement
+        Of all copies.
+    began : float
+        When the refinement began, on :func:`time.perf_counter`.
+    work : float
+        Sizes of all copies together.
+    """
+
+    def __init__(self, settings: Refinement, began: float, work: float) -> None:
+        self._settings, self._began, self._work = settings, began, work
+        self._start, self._budget = began, math.inf
+
+    def next(self, size: float) -> tuple[Refinement, float]:
+        """Return the settings of the next copy, which is so large, and when it begins."""
+        last, self._start = self._start, time.perf_counter()
+        share, self._work = size / max(size, self._work), self._work - size
+        whole = self._settings.time_budget
+        if whole is None:
+            return self._settings, self._start
+        # A copy ends later than its time, by the pass that had begun and by what follows; the next will, too.
+        late = max(0.0, self._start - last - self._budget)
+        self._budget = max(0.0, share * (whole - (self._start - self._began)) - late)
+        return replace(self._settings, time_budget=self._budget), self._start

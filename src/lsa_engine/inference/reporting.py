@@ -80,7 +80,7 @@ class Reporter:
             violation=None if outcome is None else outcome.violation.mean(),
             peak_memory_bytes=peak_memory(device),
             versions=versions("torch"),
-            notes=(*notes, *self._cancelled(outcome)),
+            notes=(*notes, *self._cancelled(outcome), *self._hurried(outcome)),
             **self._costs(outcome, tiled),
         )
 
@@ -107,3 +107,16 @@ class Reporter:
             passes = f"{outcome.refined[0].evaluations} of {self.settings.iterations} passes"
             return (f"The refinement was cancelled after {passes}; this is the best matte so far.",)
         return ()
+
+    def _hurried(self, outcome: Outcome | None) -> tuple[str, ...]:
+        """Return a sentence for copies that shared a time budget which was too short."""
+        if self.settings is None or not self.settings.time_budget or not self.tta or outcome is None:
+            return ()
+        if not any(one.out_of_time for one in outcome.refined):
+            return ()
+        passes = [one.evaluations for one in outcome.refined]
+        each = f"{passes[0]} passes each" if len(set(passes)) == 1 else f"{', '.join(map(str, passes))} passes"
+        return (
+            f"The {len(passes)} copies shared a time budget of {self.settings.time_budget:g} s and took {each}; a "
+            "larger budget allows for more.",
+        )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lsa_engine.boxes import Box
-from lsa_engine.inference.augmentation import augmented_matte
+from lsa_engine.inference.augmentation import augmented_matte, work_of
 from lsa_engine.inference.correction import LiveCorrection
 from lsa_engine.inference.cost import Mask, Strokes, cost_masks, wanted_pixels
 from lsa_engine.inference.descent import Refined, Tensors, WholeObjective, descend
@@ -17,7 +17,7 @@ from lsa_engine.inference.nearby import Region
 from lsa_engine.inference.outcome import Outcome
 from lsa_engine.inference.planes import matte_plane, spread_of, violation_of, write_matte
 from lsa_engine.inference.preparation import network_input
-from lsa_engine.inference.refinement import Refinement
+from lsa_engine.inference.refinement import Refinement, TimeShares
 from lsa_engine.inference.sources import ImageSource
 from lsa_engine.inference.task import Task
 from lsa_engine.inference.watching import layer_count, watched
@@ -104,8 +104,11 @@ def refine_whole(runner: Runner, task: Task, tta: int, settings: Refinement, beg
     refined: list[Refined[Tensor]] = []
     lives: list[LiveCorrection | None] = []
 
+    shares = TimeShares(settings, began, work_of(tta) * trimap.values.size if tta else 1.0)
+
     def refine_one(images: Tensor, trimaps: Tensor) -> Tensor:
-        before, after, live = _refine(runner, images, trimaps, settings, steps, began)
+        own, start = shares.next(trimaps.numel()) if tta else (settings, began)
+        before, after, live = _refine(runner, images, trimaps, own, steps, start)
         refined.append(after)
         lives[:] = [live]
         if not after.cancelled:

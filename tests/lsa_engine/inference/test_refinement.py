@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import re
 import time
 
 import numpy as np
@@ -169,6 +171,35 @@ def test_a_refinement_cancelled_midway_is_the_one_that_would_have_ended_there(sc
     assert stopped.after.total <= shorter.after.total
     if method == "fast":
         assert torch.equal(stopped.output, shorter.output)
+
+
+@pytest.mark.parametrize("tta", [8, 24])
+def test_copies_share_a_time_budget_and_the_report_tells_what_each_got(scene, monkeypatch, tta):
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks) * 0.01)  # a clock that knows no other programs
+    budget = {8: 0.4, 24: 2.4}[tta]
+    with Matter("lsa-lite", device="cpu", dtype="float32") as matter:
+        matter.set_image(scene.image)
+        matter.set_trimap(scene.trimap)
+        report = matter.refine(Refinement(tolerance=0, time_budget=budget), tta=tta).report
+    [note] = report.notes
+    told = re.fullmatch(rf"The {tta} copies shared a time budget of {budget:g} s and took (.*) passes.*", note)
+    assert told is not None
+    passes = [int(number) for number in told[1].split(", ")] if "," in told[1] else [int(told[1])] * tta
+    assert len(passes) == tta
+    assert 1 < min(passes) <= max(passes) < 15
+    assert report.iterations == max(passes)
+    if tta == 8:
+        assert max(passes) <= min(passes) + 2
+    else:  # the scales 0.8, 1 and 1.25, one after the other
+        assert sum(passes[:8]) < sum(passes[16:])
+
+
+def test_copies_that_end_in_time_need_no_note(scene):
+    with Matter("lsa-lite", device="cpu", dtype="float32") as matter:
+        matter.set_image(scene.image)
+        matter.set_trimap(scene.trimap)
+        assert matter.refine(Refinement(iterations=2, time_budget=1000.0), tta=8).report.notes == ()
 
 
 @pytest.mark.parametrize(
