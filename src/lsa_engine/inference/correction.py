@@ -79,6 +79,7 @@ class LiveCorrection:
         self.encoded = self.trimap = trimap
         self.initial = initial
         self.refined = refined
+        self._frozen = refined.gates_held
         self._gates: Gates | None = None  # those that the matte was made with, once an edit needed them
         self._past: list[tuple[Trimap, Any, Refined[Any], Gates | None]] = []
 
@@ -117,6 +118,7 @@ class LiveCorrection:
         refined = descend(objective, self._shapes, settings, steps, began, self.refined.tensors, moments)
         if refined.cancelled:
             raise Cancelled("Cancelled while correcting; the correction before it stays.")
+        refined = replace(refined, gates_held=self._frozen or gates is not None)
         self._past = [*self._past[1 - _MOST_UNDONE :], (self.trimap, self.initial, self.refined, self._gates)]
         self.trimap, self.initial, self.refined, self._gates = edited, objective.initial, refined, gates
         return refined

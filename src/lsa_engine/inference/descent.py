@@ -59,7 +59,7 @@ class Refined(Generic[MatteT]):
     """Outcome of a refinement: the matte, not clamped, cost of the first and the chosen pass, A and B.
 
     `cancelled` and `out_of_time` say that there would have been further passes. `moments` is what Adam has seen, to
-    go on from.
+    go on from. `gates_held` says that the network's gates stayed as they were.
     """
 
     output: MatteT
@@ -70,6 +70,7 @@ class Refined(Generic[MatteT]):
     cancelled: bool = False
     moments: Moments | None = None
     out_of_time: bool = False
+    gates_held: bool = False
 
 
 def descend(

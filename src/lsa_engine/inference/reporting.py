@@ -77,14 +77,15 @@ class Reporter:
             seconds=time.perf_counter() - self.start,
             tiles=way.side,
             evaluations=0 if outcome is None else outcome.evaluations,
+            gates=_gates(outcome, tiled),
             violation=None if outcome is None else outcome.violation.mean(),
             peak_memory_bytes=peak_memory(device),
             versions=versions("torch"),
             notes=(*notes, *self._cancelled(outcome), *self._hurried(outcome)),
-            **self._costs(outcome, tiled),
+            **self._costs(outcome),
         )
 
-    def _costs(self, outcome: Outcome | None, tiled: bool) -> dict[str, Any]:
+    def _costs(self, outcome: Outcome | None) -> dict[str, Any]:
         if self.settings is None or outcome is None:
             return {}
         before, after = (np.mean([getattr(one, when) for one in outcome.refined], 0) for when in ("before", "after"))
@@ -92,7 +93,6 @@ class Reporter:
             "iterations": max(one.evaluations for one in outcome.refined),
             "cancelled": any(one.cancelled for one in outcome.refined) or outcome.copies < self.tta,
             "boundary": self.settings.boundary,
-            "gates": "frozen" if tiled else self.settings.gates,
             **dict(zip(_COSTS_BEFORE, map(float, before), strict=True)),
             **dict(zip(_COSTS_AFTER, map(float, after), strict=True)),
         }
@@ -120,3 +120,11 @@ class Reporter:
             f"The {len(passes)} copies shared a time budget of {self.settings.time_budget:g} s and took {each}; a "
             "larger budget allows for more.",
         )
+
+
+def _gates(outcome: Outcome | None, tiled: bool) -> str | None:
+    """Return what the network's gates were; None where they could not have been otherwise."""
+    if outcome is None or not (tiled or outcome.refined):
+        return None
+    # A correction near an edit holds them, whatever its settings are.
+    return "frozen" if tiled or any(one.gates_held for one in outcome.refined) else "live"

@@ -35,7 +35,8 @@ class Report:
     cancelled : bool
         Whether the refinement was stopped: the matte is the best until then.
     boundary, gates : str or None
-        Rule by which ∂ was taken, and whether the gates were "live" or "frozen".
+        Rule by which ∂ was taken in a refinement, and whether its gates were "live" or "frozen": so are those of a
+        reduced pass, in tiles, and those that a correction near an edit found. Else None without a refinement.
     cost_before, cost_after : float or None
         Refinement cost C1 + 0.1·C2 (§4.3) of the first pass and of the result; with copies, the means.
     boundary_cost_before, boundary_cost_after : float or None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -169,6 +170,7 @@ def _refine(
     image = _EncodedImage(runner, prepared, initial)
     with watched(network, steps, count=False):
         refined = descend(image.pose(trimap, None, settings, steps), shapes, settings, steps, began)
+    refined = replace(refined, gates_held=settings.gates == "frozen")
     return initial, refined, LiveCorrection(image.pose, shapes, trimap, initial, refined, image)
 
 

@@ -89,6 +89,18 @@ def test_an_edit_moves_its_surroundings_alone(refined, trimap):
     assert change[~region].max() == 0
     assert change[region].max() > 0.01
     assert result.report.cost_after < result.report.cost_before
+    assert result.report.gates == "frozen"
+    assert refined.undo().report.gates == "live"
+
+
+def test_gates_frozen_by_the_refinement_are_frozen_in_what_corrects_it(refined, trimap, monkeypatch):
+    assert refined.refine(lsa.Refinement(iterations=2)).report.gates == "live"
+    assert refined.refine(lsa.Refinement(iterations=2, gates="frozen")).report.gates == "frozen"
+    monkeypatch.setattr(correction, "_LARGE_IMAGE", trimap.size)  # answered everywhere
+    assert refined.correct(stroke(trimap, 180, 80, 255), lsa.Refinement(iterations=2)).report.gates == "frozen"
+    assert refined.undo().report.gates == "frozen"
+    refined.refine(lsa.Refinement(iterations=2))
+    assert refined.correct(stroke(trimap, 180, 80, 255), lsa.Refinement(iterations=2)).report.gates == "live"
 
 
 def test_the_matte_is_what_the_whole_decoder_gives_with_the_same_gates_and_tensors(refined, trimap):

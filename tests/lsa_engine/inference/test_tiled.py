@@ -176,8 +176,8 @@ def test_a_refinement_in_tiles_cancelled_midway_returns_the_best_so_far(wide):
 def test_the_memory_limit_decides_and_the_report_says_so(wide):
     whole = on(matter(), wide).predict()
     small = on(matter(memory_limit=0.01), wide).predict()
-    assert (whole.report.tiles, whole.report.notes) == (None, ())
-    assert small.report.tiles == SIDE
+    assert (whole.report.tiles, whole.report.gates, whole.report.notes) == (None, None, ())
+    assert (small.report.tiles, small.report.gates) == (SIDE, "frozen")
     assert "gates of a reduced pass" in small.report.notes[0]
     assert on(matter(memory_limit=0.01, tiles="off"), wide).predict().report.tiles is None
 
