@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFormLayout
 
 from lsa_engine.errors import InputError
 from napari_lsa_matting.frame_range import FrameRange
-from napari_lsa_matting.layers import is_matte, spatial_shape
+from napari_lsa_matting.layers import is_matte, made_as, spatial_shape
 from napari_lsa_matting.measurement import Matte, has_volume, objects_of, seen_frame, series_axes
 from napari_lsa_matting.panel import add_row, show_row
 
@@ -64,8 +64,9 @@ class MatteRow:
         """Whether the layer list tells which alphas are measured."""
         return bool(self.take.value == SELECTED)
 
-    def offer(self, alpha: Image | None, others: int) -> None:
+    def offer(self, alpha: Image | None, image: Image | None) -> None:
         """Offer what there is: the objects of an alpha that is a stack, and the selection if there are other alphas."""
+        others = [layer for layer in self._alphas(image) if layer is not alpha]
         count = 0 if alpha is None else len(objects_of(alpha))
         offered = [("the object that is seen" if count else "this alpha", THIS)]
         offered += [(f"all {count} objects", OBJECTS)] if count else []
@@ -86,14 +87,18 @@ class MatteRow:
         """
         if self.by_selection:
             selected = self._viewer.layers.selection
-            layers = [unwrap(layer) for layer in self._viewer.layers if layer in selected]
-            mattes = [Matte(layer, layer.name) for layer in layers if is_matte(layer) and layer is not image]
+            mattes = [Matte(layer, layer.name) for layer in self._alphas(image) if layer in selected]
             if not mattes:
                 raise InputError("No alpha is selected in the layer list: click those to be measured with Ctrl.")
             return mattes
         if alpha is None:
             raise InputError("There is no alpha: make one with the Matting widget, or open one as an image.")
         return objects_of(alpha) if self.take.value == OBJECTS else [Matte(alpha)]
+
+    def _alphas(self, image: Image | None) -> list[Image]:
+        """Return the layers that may be alphas: not the image that is measured, nor maps of a matte."""
+        layers = [unwrap(layer) for layer in self._viewer.layers]
+        return [each for each in layers if is_matte(each) and each is not image and made_as(each) in (None, "alpha")]
 
     def _note_change(self, _: object = None) -> None:
         self.changed.emit()

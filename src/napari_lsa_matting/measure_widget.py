@@ -212,7 +212,7 @@ class MeasureWidget(Panel):
     def _offer(self) -> None:
         """Offer what the alpha and the image have; what the user has chosen for them stays."""
         alpha, image = self.alpha.layer, self.image.layer
-        self.mattes.offer(alpha, len(self.alpha.choices) - 1)
+        self.mattes.offer(alpha, image)
         self.alpha.enabled = not self.mattes.by_selection
         show_row(self._what, self.labels, not self._several)
         try:

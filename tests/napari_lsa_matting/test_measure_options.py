@@ -82,10 +82,13 @@ def test_the_alphas_selected_in_the_layer_list_make_a_row_each(
     actin = rng.random((40, 50))
     viewer.add_image(actin, name="actin", **_PLANE)
     widget = open_widget(viewer)
+    viewer.add_image(actin, name="uncertainty", metadata=with_provenance({}, kind="uncertainty"), **_PLANE)
+    viewer.add_image(mattes[0], name="alpha", metadata=with_provenance({}, kind="alpha"), **_PLANE)
+    widget.image.value = unwrap(viewer.layers["actin"])
+    qtbot.wait(200)
     assert widget.mattes.take.native.isHidden()
     for name, alpha in zip(("alpha mother", "alpha, cell 7", "alpha bud"), mattes, strict=True):
         viewer.add_image(alpha, name=name, metadata=with_provenance({}, kind="alpha"), **_PLANE)
-    widget.image.value = unwrap(viewer.layers["actin"])
     qtbot.wait(200)
     assert not widget.mattes.take.native.isHidden()
     widget.mattes.take.value = "selected"
@@ -94,8 +97,9 @@ def test_the_alphas_selected_in_the_layer_list_make_a_row_each(
     assert widget.controls.reason.text().startswith("No alpha is selected in the layer list")
     assert not widget.alpha.enabled
     assert widget.labels.native.isHidden()
-    # The image that is measured is no alpha, selected or not.
-    viewer.layers.selection = {viewer.layers[name] for name in ("actin", "alpha mother", "alpha, cell 7")}
+    # The image that is measured is no alpha, selected or not, and neither is a map of a matte.
+    selected = ("actin", "uncertainty", "alpha mother", "alpha, cell 7")
+    viewer.layers.selection = {viewer.layers[name] for name in selected}
     run(qtbot, widget)
     assert "Measures 2 alphas in pixels of 0.5 × 0.25 µm." in widget.notes.text()
     expected = to_columns(
