@@ -208,7 +208,7 @@ def foreground(camera: Photographer) -> None:
 
 
 def measure(camera: Photographer) -> None:
-    """The matte of the photograph as one object, and cells, a row each."""
+    """The matte of the photograph as one object, cells, a row each, and a time series, a row a frame."""
     widget = camera.open(MeasureWidget, "Measure")
     widget.image.value = widget.image.choices[-1]
     camera.viewer.layers["trimap"].visible = False
@@ -228,6 +228,19 @@ def measure(camera: Photographer) -> None:
     )
     camera.run(widget)
     camera.take("measure-objects")
+    camera.viewer.layers.clear()
+    axes = {"scale": (2, *place["scale"]), "units": ("min", *place["units"]), "axis_labels": ("t", "y", "x")}
+    growth = np.stack([alpha**power for power in (4, 2, 1, 0.5, 0.25)])
+    camera.viewer.add_image(40 + 160 * growth, name="growth", visible=False, **axes)
+    camera.viewer.add_image(growth, name="alpha", **axes)
+    widget.alpha.value, widget.image.value = (
+        next(layer for layer in choice.choices if layer is not None and layer.name == name)
+        for choice, name in ((widget.alpha, "alpha"), (widget.image, "growth"))
+    )
+    camera.wait(0.5)
+    widget.scope.extent.value = "planes"
+    camera.run(widget)
+    camera.take("measure-frames")
 
 
 def draw_cells() -> tuple[np.ndarray, np.ndarray]:
