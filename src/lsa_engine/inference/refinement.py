@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Literal
 
 from lsa_engine.errors import InputError
@@ -42,7 +43,7 @@ class Refinement:
     Raises
     ------
     InputError
-        If a value is out of range.
+        If a value is of another kind, or out of range.
     """
 
     method: Literal["fast", "paper"] = "fast"
@@ -55,7 +56,7 @@ class Refinement:
     time_budget: float | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in _DEFAULTS:
+        if self.method not in tuple(_DEFAULTS):
             raise InputError(
                 f"Got refinement method {self.method!r}, expected 'fast' or 'paper'; choose one of these, or no "
                 "refinement at all."
@@ -73,23 +74,35 @@ class Refinement:
                 f"Got gates {self.gates!r} with method {self.method!r}, expected 'live', or 'frozen' with 'fast'; "
                 "choose one of these."
             )
-        if self.iterations < 1:
-            raise InputError(f"Got {self.iterations} refinement iterations, expected at least 1; give a larger number.")
-        if not self.learning_rate > 0:
+        if not (_is_number(self.iterations, Integral) and self.iterations >= 1):
             raise InputError(
-                f"Got learning rate {self.learning_rate}, expected a positive number; "
+                f"Got {self.iterations!r} refinement iterations, expected a whole number of at least 1; "
+                f"the default is {usual['iterations']}."
+            )
+        if not (_is_number(self.learning_rate) and 0 < self.learning_rate < math.inf):
+            raise InputError(
+                f"Got learning rate {self.learning_rate!r}, expected a positive number; "
                 f"the default is {usual['learning_rate']:g}."
             )
-        if not self.fidelity_weight >= 0:
-            raise InputError(f"Got fidelity weight {self.fidelity_weight}, expected 0 or more; the paper uses 0.1.")
-        if not self.tolerance >= 0:
-            raise InputError(f"Got tolerance {self.tolerance}, expected 0 or more; the default is 1/510.")
-        if self.time_budget is not None and not self.time_budget >= 0:
-            raise InputError(f"Got a time budget of {self.time_budget} s, expected 0 or more; None sets no limit.")
+        for what, value, note in (
+            ("fidelity weight", self.fidelity_weight, "the paper uses 0.1"),
+            ("tolerance", self.tolerance, "the default is 1/510"),
+        ):
+            if not (_is_number(value) and 0 <= value < math.inf):
+                raise InputError(f"Got {what} {value!r}, expected a number, 0 or more; {note}.")
+        if self.time_budget is not None and not (_is_number(self.time_budget) and self.time_budget >= 0):
+            raise InputError(
+                f"Got a time budget of {self.time_budget!r}, expected seconds, 0 or more; None sets no limit."
+            )
 
     def time_is_up(self, began: float) -> bool:
         """Whether the budget of a refinement that began at this :func:`time.perf_counter` is spent."""
         return self.time_budget is not None and time.perf_counter() - began >= self.time_budget
+
+
+def _is_number(value: object, kind: type = Real) -> bool:
+    """Whether something is a number of a kind; True and False are none."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 class TimeShares:

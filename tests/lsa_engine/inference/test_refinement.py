@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import time
 
@@ -207,12 +208,24 @@ def test_copies_that_end_in_time_need_no_note(scene):
     [
         {"method": "magic"},
         {"boundary": "both"},
+        {"method": ["fast"]},
         {"iterations": 0},
+        {"iterations": 2.5},
+        {"iterations": "3"},
+        {"iterations": True},
+        {"iterations": math.nan},
         {"learning_rate": 0.0},
-        {"learning_rate": float("nan")},
+        {"learning_rate": math.nan},
+        {"learning_rate": math.inf},
+        {"learning_rate": "0.1"},
         {"fidelity_weight": -1.0},
+        {"fidelity_weight": math.inf},
+        {"fidelity_weight": None},
         {"tolerance": -0.1},
+        {"tolerance": math.nan},
         {"time_budget": -1.0},
+        {"time_budget": math.nan},
+        {"time_budget": "1"},
     ],
 )
 def test_settings_out_of_range_are_refused_when_they_are_made(values):
@@ -224,3 +237,8 @@ def test_methods_have_settings_of_their_own():
     assert (Refinement().iterations, Refinement().learning_rate) == (15, 0.1)
     assert (Refinement("paper").iterations, Refinement("paper").learning_rate) == (100, 20.0)
     assert Refinement("paper", iterations=7).iterations == 7
+
+
+def test_numbers_of_numpy_are_numbers():
+    settings = Refinement(iterations=np.int64(3), learning_rate=np.float32(0.2), time_budget=np.float64(1))
+    assert settings == Refinement(iterations=3, learning_rate=float(np.float32(0.2)), time_budget=1)
