@@ -72,8 +72,14 @@ def _has_amx() -> bool:
     return bool(capabilities.get("amx_bf16", False))
 
 
+def begin_peak_memory(device: torch.device) -> None:
+    """Let the peak of a device's memory begin anew; that of a processor cannot."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory(device: torch.device) -> int | None:
-    """Return the peak memory in bytes: of the device on CUDA, of the process so far on a processor."""
+    """Return the peak memory in bytes: of the device on CUDA since it began, of the process so far on a processor."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from lsa_engine.devices import begin_peak_memory
 from lsa_engine.errors import InputError
 from lsa_engine.inference.correction import LiveCorrection
 from lsa_engine.inference.descent import Refined
@@ -62,6 +63,7 @@ def answer(
     NotEnoughMemory
         If not even the smallest tiles fit into memory.
     """
+    begin_peak_memory(runner.device)
     if not trimap.unknown.any():
         return answer_known(runner, trimap, reporter, out), None, Way(runner, None)
     trimap.require_known()

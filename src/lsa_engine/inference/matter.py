@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from lsa_engine.devices import choose_device, choose_dtype
+from lsa_engine.devices import begin_peak_memory, choose_device, choose_dtype
 from lsa_engine.errors import InputError
 from lsa_engine.guidance import is_compiled
 from lsa_engine.inference.answering import answer, answer_corrected, answer_known
@@ -281,6 +281,7 @@ class Matter:
         if not edited.unknown.any():
             return answer_known(self._runner(), edited, self._reporter("known", start))
         edited.require_known()
+        begin_peak_memory(self.device)
         steps = Steps("correcting", settings.iterations, progress, cancel)
         refined = or_too_little_memory(
             lambda: live.correct(edited, settings, steps),

@@ -46,7 +46,7 @@ class Report:
     violation : float or None
         Mean of :attr:`MatteResult.violation` over ∂{T = 0} and ∂{T = 1}; None where no network ran.
     peak_memory_bytes : int or None
-        Peak memory: of the device on a GPU, of the whole process so far on a processor; None where it is not known.
+        Peak memory: of the device in this run on a GPU, of the whole process so far on a processor; None if not known.
     versions : dict of str to str
         Versions of the engine and of what it computes with.
     notes : tuple of str

@@ -279,6 +279,22 @@ def test_moving_keeps_image_and_trimap_and_forgets_what_was_corrected(strip):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_the_peak_of_a_gpus_memory_is_that_of_this_run():
+    large = (load_photograph(), load_trimap().values)
+    small = (large[0][200:264, 230:390], large[1][200:264, 230:390])
+    peaks = []
+    with lsa.Matter("lsa-lite", device="cuda", dtype="float32") as matter:
+        for image, trimap in (large, small):
+            matter.set_image(image)
+            matter.set_trimap(trimap)
+            reports = [matter.refine(lsa.Refinement(iterations=2)).report]
+            reports.append(matter.correct(trimap, lsa.Refinement(iterations=2)).report)
+            peaks.append([report.peak_memory_bytes for report in reports])
+    assert peaks[1][0] < 0.8 * peaks[0][0]
+    assert peaks[1][1] < 0.8 * peaks[0][1]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_moved_to_a_gpu_and_back_a_matter_gives_the_same(strip):
     matter = matter_on(strip)
     expected = matter.predict().alpha
