@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from lsa_engine.errors import InputError
-from napari_lsa_matting.layers import with_provenance
+from napari_lsa_matting.layers import calibration, with_provenance
 from napari_lsa_matting.measurement import (
     Matte,
     Series,
@@ -19,6 +19,7 @@ from napari_lsa_matting.measurement import (
     pixel_size,
     series_axes,
 )
+from napari_lsa_matting.object_layers import with_axis_in_front
 
 
 def test_volumes_must_lie_on_each_other_too() -> None:
@@ -122,3 +123,21 @@ def test_objects_are_named_as_the_metadata_tell_if_that_can_be() -> None:
 def test_objects_are_no_frames() -> None:
     stack = Image(np.zeros((5, 1, 4, 8, 9)), axis_labels=("object", "c", "t", "y", "x"))
     assert series_axes(stack, 2) == [("t (4)", 2)]
+
+
+def test_objects_of_a_plane_of_a_volume_are_measured_with_that_plane_of_the_image() -> None:
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((5, 8, 9)), name="image", scale=(2, 1, 1))
+    settings = with_axis_in_front(calibration(image, (3,)))
+    stack = viewer.add_image(np.zeros((2, 1, 8, 9)), name="alpha of cells", **settings)
+    viewer.dims.set_current_step(1, 3)
+    mattes = objects_of(stack)
+    region = find_region(viewer, mattes, image, None, 2)
+    (place,) = region.places
+    assert (place.mattes, place.image) == (((0, 0), (1, 0)), (3,))
+    assert region.describe(mattes) == "Measures the 2 objects of 'alpha of cells' in pixels of 1 × 1 px."
+    assert not has_volume(stack)
+    assert series_axes(stack, 2) == []
+    viewer.dims.set_current_step(1, 1)
+    with pytest.raises(InputError, match="has nothing at the slice that is seen"):
+        find_region(viewer, mattes, image, None, 2)
