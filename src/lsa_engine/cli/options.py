@@ -10,6 +10,17 @@ if TYPE_CHECKING:
 
 CLASSICAL = ("closed-form", "knn", "lbdm", "lkm", "random-walk", "shared")
 
+# What the network's options are where they are not given, or say what every method does.
+_NETWORK_DEFAULTS: dict[str, tuple[Any, ...]] = {
+    "tta": (0,),
+    "refine": ("none",),
+    "weights": ("lsa-lite",),
+    "device": ("auto", "cpu"),
+    "dtype": ("auto",),
+    "tiles": ("auto",),
+    "memory_limit": (4.0,),
+}
+
 # Option on the command line → field of Refinement. Defaults are the engine's, so they are not repeated here.
 _REFINEMENT_FIELDS = {
     "--boundary": "boundary",
@@ -101,12 +112,12 @@ def refinement(options: argparse.Namespace) -> Refinement | None:
     Raises
     ------
     SystemExit
-        If a refinement's option is given without ``--refine``, or ``--refine`` or ``--tta`` with another method.
+        If a refinement's option is given without ``--refine``, or an option of the network with another method.
     InputError
         If a value is out of range.
     """
-    if options.method != "network" and (options.tta or options.refine != "none"):
-        options.fail(f"--method {options.method} was given with --tta or --refine, which only the network has")
+    if options.method != "network":
+        _refuse_network_options(options)
     given: dict[str, Any] = {
         field: getattr(options, field) for field in _REFINEMENT_FIELDS.values() if getattr(options, field) is not None
     }
@@ -118,3 +129,14 @@ def refinement(options: argparse.Namespace) -> Refinement | None:
     from lsa_engine.inference.refinement import Refinement
 
     return Refinement(method=options.refine, **given)
+
+
+def _refuse_network_options(options: argparse.Namespace) -> None:
+    """Leave with a sentence where a classical method was given with options that say nothing about it."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name, usual in _NETWORK_DEFAULTS.items()
+        if getattr(options, name, usual[0]) not in usual
+    ]
+    if given:
+        options.fail(f"--method {options.method} was given with {', '.join(given)}, which only the network has")

@@ -158,17 +158,19 @@ def matte_files(
     _refuse_shared_names(pairs)
     _refuse_shared_folders(pairs, places)
     with ExitStack() as stack:
+        network: dict[str, Any] = {"device": device, "dtype": dtype, "tiles": tiles, "memory_limit": memory_limit}
         words: list[str] = []  # what tiles and limit are, where they are not the usual ones
         if method == "network" and not isinstance(weights, Matter):
-            weights = stack.enter_context(
-                Matter(weights, device=device, dtype=dtype, tiles=tiles, memory_limit=memory_limit)
-            )
+            weights = stack.enter_context(Matter(weights, **network))
             words = (
                 [f"tiles={tiles}", f"memory_limit={memory_limit:g}"] if (tiles, memory_limit) != ("auto", 4.0) else []
             )
 
         def run(image: Any, trimap: Any, **watched: Any) -> MatteResult:
-            return matte(image, trimap, method=method, weights=weights, refinement=refinement, tta=tta, **watched)
+            how = network if method != "network" else {}
+            return matte(
+                image, trimap, method=method, weights=weights, refinement=refinement, tta=tta, **how, **watched
+            )
 
         # Nothing is computed for a trimap without unknown pixels, but settings that do not fit are refused here, before
         # the first file, and its report names weights and precision.

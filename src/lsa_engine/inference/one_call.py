@@ -43,7 +43,7 @@ def matte(
     method : str
         "network", or a classical method to compare with: "closed-form", "knn", "lbdm", "lkm", "random-walk" or
         "shared" (:data:`~lsa_engine.inference.classical.CLASSICAL_METHODS`), which takes none
-        of the next ones up to `out`.
+        of the next ones up to `out`, but for device "cpu".
     weights, device, dtype, tiles, memory_limit
         As in :class:`~lsa_engine.Matter`; or, as `weights`, a Matter that is there already, to use for many images
         and keep open.
@@ -73,11 +73,18 @@ def matte(
     1.0
     """
     if method != "network":
-        if refinement is not None or tta or out is not None:
-            raise InputError(
-                f"Got method {method!r} with a refinement, augmentation or output, which only the network has; "
-                "drop them."
-            )
+        given = {
+            "refinement": refinement is not None,
+            "tta": bool(tta),
+            "device": device not in ("auto", "cpu"),
+            "dtype": dtype != "auto",
+            "tiles": tiles != "auto",
+            "memory_limit": memory_limit != 4.0,
+            "out": out is not None,
+        }
+        if any(given.values()):
+            names = ", ".join(name for name, is_given in given.items() if is_given)
+            raise InputError(f"Got method {method!r} with {names}, which only the network has; leave that away.")
         return classical_matte(image, trimap, method, data_range=data_range, progress=progress, cancel=cancel)
     own = (
         nullcontext(weights)

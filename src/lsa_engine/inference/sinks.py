@@ -31,7 +31,7 @@ class Sink:
     Raises
     ------
     InputError
-        If it has another shape or type.
+        If it has another shape or type, or is read-only.
     """
 
     def __init__(self, array: Any, shape: tuple[int, int]) -> None:
@@ -40,10 +40,19 @@ class Sink:
                 f"Got an output array of shape {tuple(array.shape)} for a matte of {shape}, expected the same; make "
                 "one of the image's height and width."
             )
-        self._dtype = np.dtype(array.dtype)
+        try:
+            self._dtype = np.dtype(array.dtype)
+        except TypeError:  # tensors have types of their own
+            self._dtype = np.dtype(object)
         if self._dtype.kind not in "fu":
             raise InputError(
-                f"Got an output array of {self._dtype}, expected floats or unsigned integers; make one of float32."
+                f"Got an output array of {array.dtype}, expected floats or unsigned integers of NumPy; make one of "
+                "float32."
+            )
+        if not getattr(getattr(array, "flags", None), "writeable", True) or getattr(array, "read_only", False):
+            raise InputError(
+                "Got an output array that cannot be written to, expected one that can; open it for writing, or give a "
+                "copy."
             )
         self.array = array
 

@@ -141,7 +141,11 @@ def test_a_truncated_image_is_refused(matte, folder: Path, capsys) -> None:
     ("arguments", "said"),
     [
         (["--iterations", "5"], "--iterations was given, but nothing is refined"),
-        (["--method", "knn", "--refine", "fast"], "which only the network has"),
+        (["--method", "knn", "--refine", "fast"], "with --refine, --weights, --dtype, which only the network has"),
+        (
+            ["--method", "knn", "--tta", "8", "--device", "cuda", "--tiles", "3", "--memory-limit", "1"],
+            "with --tta, --weights, --device, --dtype, --tiles, --memory-limit, which only the network has",
+        ),
         (["--cutout", "out.png"], "out.png is named for two outputs"),
         (["--tta", "3"], "invalid choice: 3"),
     ],

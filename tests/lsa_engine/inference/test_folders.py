@@ -117,6 +117,12 @@ def test_the_record_has_one_line_an_image_that_other_programs_read(data: Path, m
     assert b["unknown"] == ""
 
 
+def test_a_classical_method_takes_no_settings_of_the_network(data: Path) -> None:
+    with pytest.raises(InputError, match="'knn' with dtype, tiles"):
+        matte_files(find_pairs(data / "images", data / "trimaps"), data / "out", method="knn", dtype="float16", tiles=3)
+    assert not (data / "out").exists()
+
+
 def test_an_image_that_a_classical_method_cannot_do_leaves_the_others_done(data: Path, matter: lsa.Matter) -> None:
     write_image(data / "images" / "a.png", np.random.default_rng(0).random((3, 3, 3), np.float32), bits=8)
     write_alpha(data / "trimaps" / "a.png", np.array([[0, 0.5, 1]] * 3, np.float32), bits=8)

@@ -268,9 +268,20 @@ def test_what_makes_no_sense_is_refused(wide):
         lent.predict(tta=8)
     with pytest.raises(lsa.InputError, match="whole image"):
         lent.refine(Refinement("paper"))
-    for out in (np.zeros((3, 4), np.float32), np.zeros(wide[1].shape, np.int16), 5, "alpha.png"):
+    read_only = np.zeros(wide[1].shape, np.float32)
+    read_only.flags.writeable = False
+    tensor = torch.zeros(wide[1].shape)
+    for out in (np.zeros((3, 4), np.float32), np.zeros(wide[1].shape, np.int16), read_only, tensor, 5, "alpha.png"):
         with pytest.raises(lsa.InputError, match="Got"):
-            lent.predict(out=out)
+            lent.predict(out=out, progress=lambda _: pytest.fail("It was computed before."))
+
+
+def test_a_zarr_array_that_was_opened_for_reading_is_refused(wide, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    zarr.open(tmp_path / "alpha.zarr", mode="w", shape=wide[1].shape, dtype="f4")
+    lent = on(matter(tiles=SIDE), wide)
+    with pytest.raises(lsa.InputError, match="cannot be written to"):
+        lent.predict(out=zarr.open(tmp_path / "alpha.zarr", mode="r"))
 
 
 def test_a_box_is_reduced_outward_and_enlarged_as_far_as_the_plane_goes():
