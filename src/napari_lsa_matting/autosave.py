@@ -1,33 +1,47 @@
-"""Trimaps saved for the case of a crash: one small file for every image, told by its name, shape and content."""
+"""Saving a viewer's trimaps for the case of a crash, and telling of those that an earlier session has left."""
 
 from __future__ import annotations
 
-import hashlib
-import time
+import logging
+import threading
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from inspect import unwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image, Labels
-from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
+from lsa_engine.errors import FileError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from napari_lsa_matting.jobs import Job
-from napari_lsa_matting.latest_job import LatestJob
-from napari_lsa_matting.layers import full_data, spatial_shape
+from napari_lsa_matting.layers import full_data, is_picture, is_trimap, same_place, spatial_shape
+from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.settings import read_settings
-from napari_lsa_matting.trimap_layer import BACKGROUND
+from napari_lsa_matting.trimap_store import forget, forget_old, may_be_kept, place_of, save_trimap, saved_at
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.components import ViewerModel
 
-_DAYS_KEPT = 30
-_PLANES_READ, _ROWS_READ = 16, 512
+_LOG = logging.getLogger(__name__)
 _EDITS = ("paint", "data", "set_data")
+_OF_VIEWERS: weakref.WeakKeyDictionary[Any, Autosave] = weakref.WeakKeyDictionary()
+
+
+def autosave_of(viewer: ViewerModel) -> Autosave:
+    """Return what saves the trimaps of a viewer; it begins when it is first asked for, and ends with the window.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        The viewer, or napari's public proxy of it.
+    """
+    viewer = unwrap(viewer)
+    if viewer not in _OF_VIEWERS:
+        _OF_VIEWERS[viewer] = Autosave(viewer)
+    return _OF_VIEWERS[viewer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +51,7 @@ class Sought:
     Attributes
     ----------
     data : array_like
-        The image; of large ones some rows are read.
+        The image.
     name : str
         Its name.
     folder : Path
@@ -48,222 +62,319 @@ class Sought:
     name: str
     folder: Path
 
-    def run(self, progress: ProgressCallback, cancel: CancelToken) -> Path:
-        """Return where the trimap of this image is, or would be; forget those that are old."""
-        steps = Steps("looking for an autosaved trimap", 2, progress, cancel)
-        if self.folder.is_dir():
-            for path in self.folder.glob("[!.]*.png"):
-                if time.time() - path.stat().st_mtime > _DAYS_KEPT * 86400:
-                    path.unlink(missing_ok=True)
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> Path | None:
+        """Return where the trimap of this image is, None if there is none; forget those that are old."""
+        steps = Steps("looking for an autosaved trimap", 1, progress, cancel)
+        forget_old(self.folder)
+        found = None
+        # An image that was never seen is not read: that may be slow where it is lazy.
+        if may_be_kept(self.data, self.name, self.folder):
+            place = place_of(self.data, self.name, self.folder, steps.check)
+            found = None if saved_at(place) is None else place
         steps.advance()
-        digest = hashlib.sha256(repr((self.name, tuple(self.data.shape), str(self.data.dtype))).encode())
-        for rows in _some_rows(self.data):
-            steps.check()
-            digest.update(rows.data)
-        return self.folder / f"{digest.hexdigest()[:32]}.png"
+        return found
 
 
 @dataclass(frozen=True, eq=False)
 class Saving:
-    """Save a trimap, unless it is as it was when it was last saved: work for a worker.
+    """Save a trimap: work for a worker.
 
     Attributes
     ----------
     labels : array_like
         The layer's own labels, not a copy: should they be painted on meanwhile, they are saved once more.
-    path : Path
-        Where to.
-    last : str
-        Digest of what was saved last.
+    image : Sought
+        The image that they belong to.
     """
 
     labels: Any
-    path: Path
-    last: str
+    image: Sought
 
-    def run(self, progress: ProgressCallback, cancel: CancelToken) -> str:
-        """Write the file, and return the digest of what is in it.
+    def run(self, progress: ProgressCallback | None, cancel: CancelToken | None) -> Path | None:
+        """Write what has changed, and return where; None if there was nothing worth it.
 
         Raises
         ------
-        LsaError
-            If the file cannot be written.
+        FileError
+            If it cannot be written.
         """
-        from lsa_engine.image_io import write_image
-        from lsa_engine.trimap import Trimap
+        place = place_of(self.image.data, self.image.name, self.image.folder)
+        return place if save_trimap(self.labels, place, progress, cancel) else None
 
-        steps = Steps("saving the trimap", 1, progress, cancel)
-        labels = np.array(self.labels)
-        digest = hashlib.sha256(labels.data).hexdigest()
-        usable = labels.any() and labels.min() >= 0 and labels.max() <= BACKGROUND  # not so a segmentation
-        if digest != self.last and usable:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            rows = labels.reshape(-1, labels.shape[-1])
-            write_image(self.path, Trimap.from_labels(rows).values)
-        steps.advance()
-        return digest
+    def run_anyway(self) -> None:
+        """Do it in a thread for which Python waits before it ends, whatever becomes of the window."""
+        threading.Thread(target=self._run_unseen, name="autosave").start()
+
+    def _run_unseen(self) -> None:
+        try:
+            self.run(None, None)
+        except FileError as error:  # nobody is there to read it but in a log
+            _LOG.warning("%s", error)
+
+
+@dataclass(frozen=True, eq=False)
+class Offer:
+    """A trimap that can be restored.
+
+    Attributes
+    ----------
+    image : napari.layers.Image
+        The image that it belongs to.
+    place : Path
+        Where it is kept.
+    """
+
+    image: Image
+    place: Path
 
 
 class Autosave(QObject):
-    """Saves a viewer's trimap a few seconds after its last edit, and tells of one that an earlier session has left.
+    """Saves a viewer's trimaps a few seconds after their last edit, and offers those of earlier sessions.
+
+    Trimaps are the layers made as such, and what a widget uses as one. The image of a trimap is the one that a widget
+    uses it for; else the topmost of its shape.
 
     Parameters
     ----------
-    parent : QObject
-        Owner.
+    viewer : napari.components.ViewerModel
+        Whose layers; is not kept alive.
     """
 
     changed = Signal()
     """What there is to restore has changed."""
-    failed = Signal(object)
-    """A trimap could not be saved; the exception."""
 
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: ViewerModel) -> None:
+        window = _window_of(viewer)
+        super().__init__(window or QCoreApplication.instance())
         settings = read_settings()
         self._folder = settings.cache_path / "trimaps"
-        self._image: weakref.ref[Image] | None = None
-        self._trimap: weakref.ref[Labels] | None = None
-        self._data: object = None
-        self._path: Path | None = None
-        self._offered: Path | None = None
-        self._painted: weakref.WeakSet[Layer] = weakref.WeakSet()
-        self._digests: dict[Path, str] = {}
-        self._looking = LatestJob("Looking for an autosaved trimap", self)
-        self._looking.answered.connect(self._found)
+        self._viewer = weakref.ref(viewer)
+        self._images: weakref.WeakKeyDictionary[Labels, weakref.ref[Image]] = weakref.WeakKeyDictionary()
+        self._followed: weakref.WeakSet[Labels] = weakref.WeakSet()
+        self._painted: weakref.WeakSet[Labels] = weakref.WeakSet()
+        self._unsaved: weakref.WeakSet[Labels] = weakref.WeakSet()
+        self._to_look: list[weakref.ref[Image]] = []
+        self._looking: Job | None = None
         self._saving: Job | None = None
+        self._offers: list[tuple[weakref.ref[Image], Path]] = []
+        self._settled: set[Path] = set()  # saved here, restored or dismissed: not to be offered again
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(1000 * settings.autosave)
-        self._timer.timeout.connect(self._save)
+        self._timer.timeout.connect(self._save_next)
         self._on = settings.autosave > 0
+        if self._on:
+            self._follow_viewer(viewer)
+            if window is not None:
+                window.installEventFilter(self)
+                window.destroyed.connect(self._let_go)
 
     @property
-    def offered(self) -> Path | None:
-        """The file of a trimap that can be restored for the image, or None."""
-        return self._offered
+    def offered(self) -> Offer | None:
+        """A trimap that can be restored, or None."""
+        viewer = self._viewer()
+        for reference, place in self._offers:
+            image = reference()
+            if viewer is not None and image is not None and image in viewer.layers:
+                return Offer(image, place)
+        return None
 
     @property
     def looking(self) -> bool:
-        """Whether the trimap of an earlier session is being looked for."""
-        return self._looking.busy
+        """Whether trimaps of earlier sessions are being looked for."""
+        return self._looking is not None
 
-    def follow(self, image: Image | None, trimap: Labels | None) -> None:
-        """Take note of the image that is worked on, and of the trimap that belongs to it, if it does."""
-        if not self._on:
+    def note_pair(self, image: Image | None, trimap: Labels | None) -> None:
+        """Take note that a widget uses labels as the trimap of an image; if they do not fit, nothing is noted."""
+        if not self._on or image is None or trimap is None or spatial_shape(trimap) != spatial_shape(image):
             return
-        data = None if image is None else full_data(image)
-        if data is not self._data:
-            self._data, self._path = data, None
-            self._image = None if image is None else weakref.ref(image)
-            self._offer(None)
-            if image is not None:
-                self._look(Sought(data, image.name, self._folder))
-        if image is None or trimap is None or spatial_shape(trimap) != spatial_shape(image):
-            trimap = None
-        old = None if self._trimap is None else self._trimap()
-        if trimap is not old:
-            self._connect(old, False)
-            self._connect(trimap, True)
-            self._trimap = None if trimap is None else weakref.ref(trimap)
+        self._images[trimap] = weakref.ref(image)
+        self._follow(trimap)
 
-    def dismiss(self) -> None:
-        """Offer the trimap no more, but leave its file until it is overwritten."""
-        self._offer(None)
+    def settle(self, offer: Offer) -> None:
+        """Offer a trimap no more, but leave it where it is until it is overwritten."""
+        self._settled.add(offer.place)
+        self._offers = [entry for entry in self._offers if entry[1] != offer.place]
+        self.changed.emit()
 
-    def discard(self) -> None:
-        """Delete the trimap that is offered."""
-        if self._offered is not None:
-            self._offered.unlink(missing_ok=True)
-        self._offer(None)
+    def discard(self, offer: Offer) -> None:
+        """Delete a trimap that is offered."""
+        forget(offer.place)
+        self.settle(offer)
 
-    def let_go(self) -> None:
-        """Stop to follow the trimap."""
+    def save_now(self) -> None:
+        """Save what waits to be saved, in a thread that outlives the viewer."""
         self._timer.stop()
-        self._connect(None if self._trimap is None else self._trimap(), False)
-        self._trimap = None
+        for trimap in list(self._unsaved):
+            image = self._image_of(trimap)
+            if image is not None:
+                Saving(full_data(trimap), self._sought(image)).run_anyway()
+        self._unsaved.clear()
 
-    def _connect(self, trimap: Labels | None, on: bool) -> None:
-        if trimap is None:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Save before the window closes."""
+        if event is not None and event.type() == QEvent.Type.Close:
+            self.save_now()
+        return False
+
+    def _follow_viewer(self, viewer: ViewerModel) -> None:
+        events = viewer.layers.events
+        events.inserted.connect(self._note_new)
+        events.removing.connect(self._note_removing)
+        events.removed.connect(self._note_removed)
+        for layer in viewer.layers:
+            self._note_layer(layer)
+
+    def _let_go(self, *_: object) -> None:
+        """Stop to follow: the window is gone."""
+        self._on = False
+        viewer = self._viewer()
+        if viewer is not None:
+            events = viewer.layers.events
+            events.inserted.disconnect(self._note_new)
+            events.removing.disconnect(self._note_removing)
+            events.removed.disconnect(self._note_removed)
+            for layer in viewer.layers:
+                if isinstance(layer, Image):
+                    layer.events.data.disconnect(self._note_image)
+        for trimap in self._followed:
+            for name in _EDITS:
+                getattr(trimap.events, name).disconnect(self._note_edit)
+        self._followed.clear()
+
+    def _note_new(self, event: Any) -> None:
+        self._note_layer(unwrap(event.value))
+
+    def _note_layer(self, layer: Any) -> None:
+        if isinstance(layer, Labels) and is_trimap(layer):
+            self._follow(layer)
+        elif is_picture(layer):
+            layer.events.data.connect(self._note_image)
+            self._look_for(layer)
+
+    def _note_image(self, event: Any) -> None:
+        self._look_for(event.source)
+
+    def _note_removing(self, event: Any) -> None:
+        viewer = self._viewer()
+        if viewer is None or not self._unsaved:
             return
-        for name in _EDITS:
-            emitter = getattr(trimap.events, name)
-            if on:
-                emitter.connect(self._note_edit)
-            else:
-                emitter.disconnect(self._note_edit)
+        layer = viewer.layers[event.index]
+        if layer in self._unsaved or is_picture(layer):
+            self.save_now()
+
+    def _note_removed(self, _: Any) -> None:
+        if self._offers:
+            self.changed.emit()
+
+    def _follow(self, trimap: Labels) -> None:
+        if trimap not in self._followed:
+            self._followed.add(trimap)
+            for name in _EDITS:
+                getattr(trimap.events, name).connect(self._note_edit)
 
     def _note_edit(self, event: Any) -> None:
-        trimap = None if self._trimap is None else self._trimap()
-        if trimap is None:
-            return
+        trimap = event.source
         # set_data comes with undo, but with every move of a slider, too: only what was painted before can be undone.
         if event.type != "set_data":
             self._painted.add(trimap)
-        if trimap in self._painted:
+        if self._on and trimap in self._painted:
+            self._unsaved.add(trimap)
             self._timer.start()
 
-    def _look(self, sought: Sought) -> None:
-        self._looking.drop()
-        self._looking.ask(sought)
+    def _image_of(self, trimap: Labels) -> Image | None:
+        """Return the image that a trimap belongs to."""
+        viewer = self._viewer()
+        if viewer is None:
+            return None
+        reference = self._images.get(trimap)
+        image = None if reference is None else reference()
+        shape = spatial_shape(trimap)
+        if image is not None and image in viewer.layers and spatial_shape(image) == shape:
+            return image
+        fitting = [layer for layer in reversed(viewer.layers) if is_picture(layer) and spatial_shape(layer) == shape]
+        return next((layer for layer in fitting if same_place(layer, (), trimap, ())), None)
 
-    def _found(self, sought: Sought, path: Path) -> None:
-        if sought.data is not self._data:
+    def _sought(self, image: Image) -> Sought:
+        return Sought(full_data(image), image.name, self._folder)
+
+    def _look_for(self, image: Image) -> None:
+        self._to_look.append(weakref.ref(image))
+        self._offers = [entry for entry in self._offers if entry[0]() is not image]
+        self.changed.emit()
+        self._look_next()
+
+    def _look_next(self) -> None:
+        while self._looking is None and self._to_look:
+            image = self._to_look.pop(0)()
+            if image is None:
+                continue
+            sought, reference = self._sought(image), weakref.ref(image)
+            job = self._looking = Job("Looking for an autosaved trimap", sought.run, self)
+            job.succeeded.connect(partial(self._found, reference, sought.data))
+            job.failed.connect(notify_error)
+            job.ended.connect(self._end_look)
+            job.start()
+
+    def _end_look(self) -> None:
+        self._looking = None
+        self._look_next()
+
+    def _found(self, reference: weakref.ref[Image], data: Any, place: Path | None) -> None:
+        image = reference()
+        if place is None or image is None or full_data(image) is not data or place in self._settled:
             return
-        self._path = path
-        trimap = None if self._trimap is None else self._trimap()
-        mine = path in self._digests or (trimap is not None and trimap in self._painted)
-        if not mine and path.is_file() and path.stat().st_mtime > _file_time(trimap):
-            self._offer(path)
-
-    def _offer(self, path: Path | None) -> None:
-        if path != self._offered:
-            self._offered = path
+        # Nothing is put in question that was painted here, or read from a newer file.
+        mine = [trimap for trimap in self._followed if self._image_of(trimap) is image]
+        newest = max((_file_time(trimap) for trimap in mine), default=0.0)
+        if not self._painted.intersection(mine) and (saved_at(place) or 0.0) > newest:
+            self._offers.append((reference, place))
             self.changed.emit()
 
-    def _save(self) -> None:
-        trimap = None if self._trimap is None else self._trimap()
-        if trimap is None:
-            return
-        if self._path is None or self._saving is not None:
+    def _save_next(self) -> None:
+        """Save what was painted, one trimap after the other."""
+        if self._saving is not None:
             self._timer.start()
             return
-        path = self._path
-        saving = Saving(full_data(trimap), path, self._digests.get(path, ""))
-        job = self._saving = Job("Saving the trimap for the case of a crash", saving.run, self)
-        job.succeeded.connect(lambda digest: self._saved(path, digest))
-        job.failed.connect(self._fail)
-        job.ended.connect(self._end_save)
-        job.start()
+        while self._unsaved:
+            trimap = self._unsaved.pop()
+            image = self._image_of(trimap)
+            if image is None:
+                continue
+            saving = Saving(full_data(trimap), self._sought(image))
+            job = self._saving = Job("Saving the trimap for the case of a crash", saving.run, self)
+            job.succeeded.connect(self._saved)
+            job.failed.connect(self._fail)
+            job.ended.connect(self._end_save)
+            job.start()
+            return
 
-    def _saved(self, path: Path, digest: str) -> None:
-        self._digests[path] = digest
-        if self._offered == path:
-            self._offer(None)
+    def _saved(self, place: Path | None) -> None:
+        if place is not None:
+            self._settled.add(place)
+            self._offers = [entry for entry in self._offers if entry[1] != place]
+            self.changed.emit()
 
     def _fail(self, error: Exception) -> None:
         # Said once: a full disk would be told of every few seconds.
-        self.let_go()
         self._on = False
-        self.failed.emit(error)
+        self._unsaved.clear()
+        notify_error(error)
 
     def _end_save(self) -> None:
         self._saving = None
+        if self._unsaved and not self._timer.isActive():
+            self._save_next()
 
 
-def _file_time(trimap: Labels | None) -> float:
+def _window_of(viewer: ViewerModel) -> QObject | None:
+    """Return the viewer's main window, by what napari makes public of it; None for a viewer without one."""
+    window = getattr(viewer, "window", None)
+    return None if window is None else window.file_menu.parent()
+
+
+def _file_time(trimap: Labels) -> float:
     """Return when the file that a trimap was read from was written, 0 if it was not read from one."""
-    source = None if trimap is None else trimap.source.path
+    source = trimap.source.path
     path = Path(source) if source else None
     return path.stat().st_mtime if path is not None and path.is_file() else 0.0
-
-
-def _some_rows(data: Any) -> Iterator[NDArray[Any]]:
-    """Yield some hundred rows of an array, spread over all of it; all of a small one."""
-    axes = 3 if data.ndim > 2 and data.shape[-1] in (3, 4) else 2
-    planes = list(np.ndindex(*data.shape[:-axes]))
-    chosen = planes[:: max(1, len(planes) // _PLANES_READ)]
-    for index in chosen:
-        plane = data[index] if index else data
-        step = max(1, plane.shape[0] * len(chosen) // _ROWS_READ)
-        yield np.ascontiguousarray(plane[::step])

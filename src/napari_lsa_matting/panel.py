@@ -50,6 +50,8 @@ class Panel(QWidget):
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
+        from napari_lsa_matting.restore_offer import RestoreOffer  # is made of what this module has
+
         super().__init__()
         self.viewer = viewer
         self._choices: list[LayerChoice] = []
@@ -73,6 +75,8 @@ class Panel(QWidget):
         self._soon.timeout.connect(self.refresh)
         for name in _DIMS_EVENTS:
             getattr(viewer.dims.events, name).connect(self.refresh_soon)
+        self.offer = RestoreOffer(viewer)
+        self.add(self.offer)
 
     def sizeHint(self) -> QSize:
         """Return a size at which no row is cut off; the scroll area takes what there is."""

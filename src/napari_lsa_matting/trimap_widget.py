@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Labels, Layer
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton
 
 from lsa_engine.errors import InputError
-from napari_lsa_matting.autosave import Autosave
+from napari_lsa_matting.autosave import autosave_of
 from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.latest_job import LatestJob
 from napari_lsa_matting.layer_choice import LayerChoice
@@ -41,6 +41,7 @@ from napari_lsa_matting.trimap_requests import (
     MadeTrimap,
     MakeRequest,
 )
+from napari_lsa_matting.trimap_results import show_made
 from napari_lsa_matting.trimap_sources import STROKES, TrimapSources
 from napari_lsa_matting.trimap_tools import TrimapTools
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 _NO_TRIMAP = "There is no trimap yet: paint a new one, open a file, or make one."
-_OFFER = "An earlier session has left a trimap of this image that may not have been saved."
 _WAIT = "Wait until the change is done, or cancel it."
 
 
@@ -68,9 +68,7 @@ class TrimapWidget(Panel):
         self._examiner = LatestJob("Checking the trimap", self)
         self._examiner.answered.connect(self._show_examination)
         self._examiner.failed.connect(notify_error)
-        self._autosave = Autosave(self)
-        self._autosave.changed.connect(self._show_offer)
-        self._autosave.failed.connect(notify_error)
+        self._autosave = autosave_of(napari_viewer)
         band = read_settings().band
         self._build_new()
         make = self.add_group("Make")
@@ -91,7 +89,6 @@ class TrimapWidget(Panel):
         self.follow_job(self.tool_controls)
         self.code = CopyCode("the trimap as it was last made or changed by a button")
         self.add(self.code)
-        self._show_offer()
         self.refresh()
 
     @property
@@ -109,7 +106,7 @@ class TrimapWidget(Panel):
         image, trimap = self.image.layer, self.trimap.layer
         self.new_button.setEnabled(image is not None)
         self.file_button.setEnabled(image is not None and not self.working)
-        self._autosave.follow(image, trimap)
+        self._autosave.note_pair(image, trimap)
         self.sources.refresh(trimap)
         self._show_problem()
         for button in (*self.paint_buttons.values(), self.undo_button):
@@ -150,7 +147,6 @@ class TrimapWidget(Panel):
         if self._writer is not None:
             self._writer.finish()
         self._examiner.drop()
-        self._autosave.let_go()
         super().close_down()
 
     def _build_new(self) -> None:
@@ -164,20 +160,7 @@ class TrimapWidget(Panel):
         self.file_button = QPushButton("Open file …")
         self.file_button.setToolTip("Read a trimap for the image: 0, 128, 255 or 0, 0.5, 1; PNG or TIFF.")
         self.file_button.clicked.connect(self._ask_for_file)
-        self.offer = QWidget()
-        self.offer_text = Message()
-        self.restore_button = QPushButton("Restore")
-        self.restore_button.setToolTip("Add the autosaved trimap to the viewer.")
-        self.restore_button.clicked.connect(self._restore)
-        self.discard_button = QPushButton("Discard")
-        self.discard_button.setToolTip("Delete the autosaved trimap.")
-        self.discard_button.clicked.connect(self._autosave.discard)
         new.addRow(side_by_side(self.new_button, self.file_button))
-        rows = QVBoxLayout(self.offer)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self.offer_text)
-        rows.addWidget(side_by_side(self.restore_button, self.discard_button))
-        new.addRow(self.offer)
 
     def _build_paint(self) -> None:
         paint = self.add_group("Paint")
@@ -199,6 +182,7 @@ class TrimapWidget(Panel):
 
     def _make_new(self, _: bool = False) -> None:
         layer = add_trimap_layer(self.viewer, self.image.layer, {})
+        self._autosave.note_pair(self.image.layer, layer)
         layer.mode = "paint"
         self.refresh()
 
@@ -208,23 +192,6 @@ class TrimapWidget(Panel):
         )
         if path:
             self.open_file(path)
-
-    def _show_offer(self) -> None:
-        offered = self._autosave.offered is not None
-        self.offer_text.say(_OFFER if offered else None)
-        self.offer.setVisible(offered)
-
-    def _restore(self, _: bool = False) -> None:
-        image, path = self.image.layer, self._autosave.offered
-        if image is None or path is None:
-            return
-        request = FileRequest(path, spatial_shape(image), image.name)
-        self.controls.start("Restoring the trimap", MakeRequest(request).run, partial(self._add_restored, image))
-        self.refresh()
-
-    def _add_restored(self, image: Image, made: MadeTrimap) -> None:
-        self._add(image, (), made)
-        self._autosave.dismiss()
 
     def _place_problem(self, layer: Layer) -> str | None:
         """Say why no plane of a layer can be worked on, or None."""
@@ -265,9 +232,7 @@ class TrimapWidget(Panel):
         if source not in self.viewer.layers:
             self.controls.outcome.say(f"{source.name!r} was removed meanwhile, so its trimap was dropped.")
             return
-        layer = add_trimap_layer(self.viewer, source, {index: made.labels})
-        record_making(layer, index, made.record)
-        session_of(self.viewer).remember_output(source, "trimap", layer)
+        show_made(self.viewer, source, index, made)
 
     def _edit(
         self,

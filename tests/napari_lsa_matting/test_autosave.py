@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lsa_engine.progress import CancelToken
-from napari_lsa_matting.autosave import Sought
+from napari_lsa_matting.autosave import autosave_of
+from napari_lsa_matting.layers import METADATA_KEY
+from napari_lsa_matting.measure_widget import MeasureWidget
+from napari_lsa_matting.trimap_layer import trimap_settings
+from napari_lsa_matting.trimap_store import load_trimap
 from napari_lsa_matting.trimap_widget import TrimapWidget
 
 Open = Callable[[Any], TrimapWidget]
@@ -37,8 +41,11 @@ def open_widget(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Open:
 
 
 def saved(folder: Path) -> list[Path]:
-    # A file that is being written has a name with a dot in front.
-    return sorted((folder / "cache" / "trimaps").glob("[!.]*.png"))
+    return sorted(path.parent for path in (folder / "cache" / "trimaps").glob("*/trimap.json"))
+
+
+def labels_of(place: Path) -> Any:
+    return load_trimap(place, None, None)
 
 
 def edit(layer: Any) -> None:
@@ -53,12 +60,9 @@ def test_an_edited_trimap_is_saved_and_restored_in_another_viewer(
     layer = scene_viewer.layers["trimap"]
     edit(layer)
     qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
-    (path,) = saved(user_folders)
-    with Image.open(path) as picture:
-        assert picture.mode == "L"
-        assert picture.getpixel((0, 0)) == 255
-        assert picture.getpixel((5, 0)) == 0
-    assert path.stat().st_size < 2000
+    (place,) = saved(user_folders)
+    np.testing.assert_array_equal(labels_of(place), layer.data)
+    assert sum(path.stat().st_size for path in place.iterdir()) < 2000
 
     # The program dies; the image is opened again.
     viewer = make_napari_viewer_proxy()
@@ -66,11 +70,12 @@ def test_an_edited_trimap_is_saved_and_restored_in_another_viewer(
     viewer.add_image(photo.data.copy(), name="photo", rgb=True, scale=photo.scale, units=photo.units)
     again = open_widget(viewer)
     assert not again.offer.isHidden()
-    assert again.offer_text.text().startswith("An earlier session has left a trimap")
-    again.restore_button.click()
+    assert again.offer.text.text().startswith("An earlier session has left a trimap of 'photo'")
+    again.offer.restore_button.click()
     qtbot.waitUntil(lambda: "trimap" in viewer.layers)
     np.testing.assert_array_equal(viewer.layers["trimap"].data, layer.data)
     np.testing.assert_array_equal(viewer.layers["trimap"].scale, photo.scale)
+    assert viewer.layers["trimap"].metadata[METADATA_KEY]["made"][""][0]["from"] == "autosave"
     assert again.offer.isHidden()
 
 
@@ -84,13 +89,9 @@ def test_undo_is_saved_too_and_an_untouched_trimap_is_not(
     assert saved(user_folders) == []
     edit(layer)
     qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
+    assert labels_of(saved(user_folders)[0])[0, 0] == 1
     layer.undo()
-
-    def corner() -> int:
-        with Image.open(saved(user_folders)[0]) as picture:
-            return int(picture.getpixel((0, 0)))  # type: ignore[arg-type]
-
-    qtbot.waitUntil(lambda: corner() == 0)
+    qtbot.waitUntil(lambda: labels_of(saved(user_folders)[0])[0, 0] == 2)
 
 
 def test_another_image_of_that_name_and_shape_is_offered_nothing(
@@ -115,7 +116,7 @@ def test_a_discarded_trimap_is_gone(
     viewer = make_napari_viewer_proxy()
     viewer.add_image(scene_viewer.layers["photo"].data.copy(), name="photo", rgb=True)
     widget = open_widget(viewer)
-    widget.discard_button.click()
+    widget.offer.discard_button.click()
     assert saved(user_folders) == []
     assert widget.offer.isHidden()
 
@@ -126,7 +127,7 @@ def test_a_trimap_from_a_newer_file_is_not_put_in_question(
     open_widget(scene_viewer)
     edit(scene_viewer.layers["trimap"])
     qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
-    os.utime(saved(user_folders)[0], (time.time() - 60,) * 2)
+    os.utime(saved(user_folders)[0] / "trimap.json", (time.time() - 60,) * 2)
     Image.fromarray(np.full((48, 64), 128, np.uint8)).save(tmp_path / "my_trimap.png")
     viewer = make_napari_viewer_proxy()
     viewer.add_image(scene_viewer.layers["photo"].data.copy(), name="photo", rgb=True)
@@ -148,28 +149,87 @@ def test_the_trimap_of_a_stack_comes_back_with_all_its_planes(
     qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
     second = make_napari_viewer_proxy()
     second.add_image(stack.copy(), name="stack")
-    open_widget(second).restore_button.click()
+    open_widget(second).offer.restore_button.click()
     qtbot.waitUntil(lambda: "trimap" in second.layers)
     np.testing.assert_array_equal(second.layers["trimap"].data, layer.data)
 
 
-def test_files_of_last_month_are_forgotten(tmp_path: Path) -> None:
-    old, new = tmp_path / "old.png", tmp_path / "new.png"
-    for path in (old, new):
-        path.write_bytes(b"")
-    os.utime(old, (time.time() - 40 * 86400,) * 2)
-    path = Sought(np.zeros((4, 5)), "image", tmp_path).run(lambda _: None, CancelToken())
-    assert path.parent == tmp_path
-    assert (old.exists(), new.exists()) == (False, True)
+def test_painting_is_saved_while_another_widget_is_open_and_after_it_was_closed(
+    scene_viewer: Any, open_widget: Open, qtbot: Any, user_folders: Path
+) -> None:
+    widget = MeasureWidget(scene_viewer)
+    scene_viewer.window.add_dock_widget(widget)
+    layer = scene_viewer.layers["trimap"]
+    edit(layer)
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
+    scene_viewer.window.remove_dock_widget(widget)
+    layer.data_setitem((np.array([7]), np.array([8])), 1)
+    qtbot.waitUntil(lambda: labels_of(saved(user_folders)[0])[7, 8] == 1)
 
 
-@pytest.mark.parametrize("shape", [(40, 50), (2000, 30), (40, 50, 3), (7, 40, 50), (30, 2, 40, 50, 4)])
-def test_images_are_told_apart_by_what_is_in_them(shape: tuple[int, ...], tmp_path: Path) -> None:
-    def place(data: Any, name: str = "image") -> Path:
-        return Sought(data, name, tmp_path).run(lambda _: None, CancelToken())
+def test_any_widget_offers_to_restore_and_all_take_the_offer_back(
+    scene_viewer: Any, make_napari_viewer_proxy: Any, open_widget: Open, qtbot: Any, user_folders: Path
+) -> None:
+    open_widget(scene_viewer)
+    edit(scene_viewer.layers["trimap"])
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
+    viewer = make_napari_viewer_proxy()
+    measure, trimap = MeasureWidget(viewer), TrimapWidget(viewer)
+    for widget in (measure, trimap):
+        viewer.window.add_dock_widget(widget)
+    assert measure.offer.isHidden()
+    # The image is opened after the widgets.
+    viewer.add_image(scene_viewer.layers["photo"].data.copy(), name="photo", rgb=True)
+    qtbot.waitUntil(lambda: not measure.offer.isHidden() and not trimap.offer.isHidden())
+    measure.offer.restore_button.click()
+    qtbot.waitUntil(lambda: measure.offer.isHidden() and trimap.offer.isHidden())
+    np.testing.assert_array_equal(viewer.layers["trimap"].data, scene_viewer.layers["trimap"].data)
 
-    data = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
-    assert place(data) == place(data.copy())
-    assert place(data) != place(data, "other")
-    assert place(data) != place(255 - data)
-    assert place(data) != place(data.astype(np.uint16))
+
+def test_what_was_painted_last_is_saved_when_the_viewer_closes(
+    make_napari_viewer_proxy: Any, open_widget: Open, qtbot: Any, user_folders: Path, scene: Any
+) -> None:
+    by_code, by_mouse = make_napari_viewer_proxy(), make_napari_viewer_proxy()
+    for number, viewer in enumerate((by_code, by_mouse)):
+        viewer.add_image(scene.image, name=f"photo {number}", rgb=True)
+        viewer.add_labels(np.zeros(scene.trimap.shape, np.uint8), **trimap_settings())
+        open_widget(viewer)
+        edit(viewer.layers["trimap"])
+    assert saved(user_folders) == []
+    by_code.close()
+    window = by_mouse.window.file_menu.parent()
+    assert autosave_of(by_mouse).parent() is window
+    window.close()  # as its button does
+    for thread in threading.enumerate():
+        if thread.name == "autosave":
+            thread.join(60)
+    assert len(saved(user_folders)) == 2
+
+
+def test_two_trimaps_of_two_images_are_both_saved(
+    make_napari_viewer_proxy: Any, open_widget: Open, qtbot: Any, user_folders: Path, scene: Any
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    for number in range(2):
+        viewer.add_image(scene.image[number:], name=f"photo {number}", rgb=True)
+        viewer.add_labels(np.zeros(scene.trimap[number:].shape, np.uint8), **trimap_settings())
+    open_widget(viewer)
+    for layer in viewer.layers:
+        if layer.name.startswith("trimap"):
+            edit(layer)
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 2)
+
+
+def test_a_folder_that_cannot_be_written_is_told_of_once(
+    scene_viewer: Any, open_widget: Open, qtbot: Any, user_folders: Path, notifications: list[str]
+) -> None:
+    open_widget(scene_viewer)
+    (user_folders / "cache").mkdir()
+    (user_folders / "cache" / "trimaps").write_text("")
+    layer = scene_viewer.layers["trimap"]
+    edit(layer)
+    qtbot.waitUntil(lambda: len(notifications) == 1)
+    assert "choose another cache folder" in notifications[0]
+    layer.data_setitem((np.array([7]), np.array([8])), 1)
+    qtbot.wait(1500)
+    assert len(notifications) == 1
