@@ -16,7 +16,7 @@ from lsa_engine.foreground.estimation_grids import build_pair_grids, load_compos
 from lsa_engine.foreground.multigrid import full_multigrid
 from lsa_engine.foreground.multigrid_processor import read_colours
 from lsa_engine.progress import CancelToken, Progress
-from lsa_engine.training.composites import background_colours, foreground_colours
+from lsa_engine.training.colours import background_colours, foreground_colours
 from lsa_engine.training.mattes import KINDS
 
 METHODS = ["lsa", "multilevel", "closed-form"]

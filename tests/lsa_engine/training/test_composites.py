@@ -5,15 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lsa_engine.training.composites import (
-    Example,
-    ProceduralComposites,
-    Style,
-    draw_trimap,
-    edge_lit,
-    photograph,
-    shadowed,
-)
+from lsa_engine.training.composites import Example, ProceduralComposites, Style, draw_trimap, photograph
 from lsa_engine.training.mattes import KINDS
 
 
@@ -131,33 +123,6 @@ def test_a_matte_that_is_solid_everywhere_is_known_but_for_islands_or_in_spots_a
         shares = [(trimap == known).mean() for trimap in trimaps]
         assert min(shares) > 0
         assert np.mean(np.array(shares) > 0.6) > 0.85
-
-
-def _disc(size: int) -> np.ndarray:
-    rows, columns = np.mgrid[:size, :size].astype(np.float32) - size / 2
-    return np.clip(size / 4 - np.hypot(rows, columns), 0, 1).astype(np.float32)
-
-
-def test_light_makes_a_rim_another_brightness_than_the_middle_and_stays_a_colour() -> None:
-    alpha, gray = _disc(64), np.full((64, 64, 3), 0.4, np.float32)
-    ratios = []
-    for number in range(20):
-        lit = edge_lit(np.random.default_rng(number), gray, alpha)
-        assert lit.dtype == np.float32
-        assert lit.min() >= 0
-        assert lit.max() <= 1
-        ratios.append(lit[32, 17].mean() / lit[32, 32].mean())
-    assert min(ratios) < 0.9
-    assert max(ratios) > 1.1
-
-
-def test_a_shadow_darkens_the_background_and_never_brightens_it() -> None:
-    alpha, white = _disc(64), np.ones((64, 64, 3), np.float32)
-    for number in range(10):
-        dark = shadowed(np.random.default_rng(number), white, alpha)
-        assert dark.max() <= 1 + 1e-6
-        assert 0.3 < dark.min() < 0.95
-        assert dark.mean() < 0.99
 
 
 def test_a_camera_adds_light_more_often_than_stored_colours() -> None:

@@ -11,7 +11,8 @@ from lsa_engine.errors import DataError
 from lsa_engine.foreground import refine_foreground
 from lsa_engine.image_io import write_image, write_rgba
 from lsa_engine.training import foreground_cache as room
-from lsa_engine.training.composites import ProceduralComposites, cutout_crop
+from lsa_engine.training.colours import cutout_crop
+from lsa_engine.training.composites import ProceduralComposites
 from lsa_engine.training.foreground_cache import foreground_cache, load_foregrounds
 
 
