@@ -24,8 +24,10 @@ from napari_lsa_matting.measure_widget import MeasureWidget
 from napari_lsa_matting.training_widget import TrainingWidget
 from napari_lsa_matting.trimap_widget import TrimapWidget
 viewer = ViewerModel()
-widgets = [kind(viewer) for kind in (TrimapWidget, ForegroundWidget, MeasureWidget, TrainingWidget)]
+widgets = [kind(viewer) for kind in (TrimapWidget, ForegroundWidget, MeasureWidget)]
 assert "torch" not in sys.modules
+# From here on, workers may load it.
+widgets.append(TrainingWidget(viewer))
 matting = MattingWidget(viewer)
 end = time.monotonic() + 240
 while matting.options.facilities is None and time.monotonic() < end:
