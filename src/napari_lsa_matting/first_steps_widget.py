@@ -13,7 +13,7 @@ from lsa_engine.samples import SAMPLES
 from napari_lsa_matting.debug_report import DebugReportRequest
 from napari_lsa_matting.first_step import FirstStep
 from napari_lsa_matting.jobs import Job
-from napari_lsa_matting.notifications import last_error, notify_error, remember_errors
+from napari_lsa_matting.notifications import last_error, notify_error
 from napari_lsa_matting.panel import Message, Panel, add_row
 from napari_lsa_matting.settings import PLUGIN, read_settings
 
@@ -51,7 +51,6 @@ class FirstStepsWidget(Panel):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
-        remember_errors()
         first = self.add_group("1. Image")
         self.sample = ComboBox(
             choices=[(name.capitalize(), name) for name in SAMPLES],

@@ -27,7 +27,7 @@ from lsa_engine.errors import LsaError
 from lsa_engine.progress import Progress
 from napari_lsa_matting.jobs import Job, Work
 from napari_lsa_matting.layer_choice import LayerChoice
-from napari_lsa_matting.notifications import notify_error
+from napari_lsa_matting.notifications import notify_error, remember_errors
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -53,6 +53,7 @@ class Panel(QWidget):
         from napari_lsa_matting.restore_offer import RestoreOffer  # is made of what this module has
 
         super().__init__()
+        remember_errors()
         self.viewer = viewer
         self._choices: list[LayerChoice] = []
         self._jobs: list[JobControls] = []

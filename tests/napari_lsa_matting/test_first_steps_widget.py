@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QApplication
 
 from lsa_engine.errors import InputError
+from napari_lsa_matting import notifications
 from napari_lsa_matting.first_steps_widget import FirstStepsWidget
+from napari_lsa_matting.measure_widget import MeasureWidget
 from napari_lsa_matting.notifications import notify_error
 
 
@@ -83,3 +86,20 @@ def test_the_debug_report_is_copied_with_the_last_error(make_napari_viewer_proxy
     assert "device: 'auto'" in text
     assert "InputError: The layer is odd." in text
     assert widget.report_outcome.text().startswith("The report is on the clipboard")
+
+
+def test_an_error_from_before_the_panel_was_opened_is_in_the_report(make_napari_viewer_proxy: Any, qtbot: Any) -> None:
+    # As at the start of the program.
+    if notifications._remember in notification_manager.notification_ready.callbacks:
+        notification_manager.notification_ready.disconnect(notifications._remember)
+    viewer = make_napari_viewer_proxy()
+    viewer.window.add_dock_widget(MeasureWidget(viewer), name="Measure")
+    try:
+        raise InputError("The alpha is odd.")
+    except InputError as error:
+        notify_error(error)
+    widget = FirstStepsWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="First steps")
+    widget.report_button.click()
+    qtbot.waitUntil(widget.report_button.isEnabled)
+    assert "InputError: The alpha is odd." in QApplication.clipboard().text()
