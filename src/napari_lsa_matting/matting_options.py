@@ -11,9 +11,11 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QPushButton, QWidget
 
 from lsa_engine.training.runs import WEIGHTS_FILE
 from napari_lsa_matting.fold import Fold
+from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.matte_request import NETWORK, MatteSettings
+from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import Message, add_row, show_row, side_by_side
-from napari_lsa_matting.requests import Facilities
+from napari_lsa_matting.requests import Facilities, find_facilities
 from napari_lsa_matting.session import Session
 from napari_lsa_matting.settings import read_settings
 
@@ -53,6 +55,8 @@ class MattingOptions:
 
     def __init__(self, parent: QWidget, form: QFormLayout) -> None:
         self.facilities: Facilities | None = None
+        self._looking: Job | None = None
+        self._failure: str | None = None
         self._parent = parent
         self._form = form
         self._files: list[str] = []
@@ -73,9 +77,11 @@ class MattingOptions:
     @property
     def problem(self) -> str | None:
         """What stands against a run, in words."""
+        if self.method.value != NETWORK:
+            return None
         if self.facilities is None:
-            return "Looking for weights and devices …"
-        if self.method.value == NETWORK and self.weights.value is None:
+            return self._failure or "Looking for weights and devices …"
+        if self.weights.value is None:
             return "No weights are installed: choose a weights file (…), or train a network."
         return None
 
@@ -107,6 +113,32 @@ class MattingOptions:
         if self.time_budget.value > 0:
             chosen["time_budget"] = (float(self.time_budget.value), None)
         return {"method": method} | {name: value for name, (value, usual) in chosen.items() if value != usual}
+
+    @property
+    def looking(self) -> bool:
+        """Whether weights and devices are being looked for."""
+        return self._looking is not None
+
+    def look_around(self, _: bool = False) -> None:
+        """Look for weights and devices, in the background; classical methods need not wait for it."""
+        if self._looking is not None:
+            return
+        self._failure = None
+        self.look_button.hide()
+        job = self._looking = Job("Looking for weights and devices", find_facilities, self._parent)
+        job.succeeded.connect(self.show_facilities)
+        job.failed.connect(self._show_failure)
+        job.ended.connect(self._end_look)
+        job.start()
+        self._note_change()
+
+    def _show_failure(self, error: Exception) -> None:
+        self._failure = f"Weights and devices could not be found: {error}"
+        notify_error(error)
+
+    def _end_look(self) -> None:
+        self._looking = None
+        self._note_change()
 
     def show_facilities(self, facilities: Facilities) -> None:
         """Offer the weights and devices that were found."""
@@ -180,6 +212,11 @@ class MattingOptions:
         add_row(form, "Average over", self.tta)
         self.device = ComboBox(choices=["auto"], tooltip="Where the network runs.")
         add_row(form, "Device", self.device)
+        self.look_button = QPushButton("Look again")
+        self.look_button.setToolTip("Look for weights and devices once more.")
+        self.look_button.clicked.connect(self.look_around)
+        self.look_button.hide()
+        form.addRow(self.look_button)
 
     def _add_advanced_rows(self, form: QFormLayout) -> None:
         self.iterations = SpinBox(
@@ -244,15 +281,18 @@ class MattingOptions:
         by_network = self.method.value == NETWORK
         for row in (self._weights_row, self.refinement, self.tta, self.device, self.advanced):
             show_row(self._form, row, by_network)
+        self.look_button.setVisible(by_network and self._failure is not None and not self.looking)
         fast = self.refinement.value == "fast"
         for control in (self.iterations, self.learning_rate, self.time_budget, self.boundary):
             control.enabled = self.refinement.value != "none"
         self.tolerance.enabled = self.gates.enabled = fast
-        self.device_line.say(self._where() if self.facilities is not None else None)
+        self.device_line.say(self._where())
 
-    def _where(self) -> str:
-        if self.method.value != NETWORK or self.facilities is None:
+    def _where(self) -> str | None:
+        if self.method.value != NETWORK:
             return "Computes on the processor (cpu)."
+        if self.facilities is None:
+            return None
         name = str(self.device.value)
         device = self.facilities.automatic if name == "auto" else name
         precision = self.facilities.precisions[name] if self.dtype.value == "auto" else self.dtype.value

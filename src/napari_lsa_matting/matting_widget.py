@@ -12,7 +12,6 @@ from napari.layers import Image, Labels
 from lsa_engine.errors import InputError
 from napari_lsa_matting.checks import Pair, check_objects, check_trimap, match_planes, missing
 from napari_lsa_matting.copy_code import CopyCode
-from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
     Index,
@@ -31,12 +30,10 @@ from napari_lsa_matting.matte_layers import MatteLayers
 from napari_lsa_matting.matte_request import NETWORK, MatteOutcome, MatteRequest
 from napari_lsa_matting.matte_view import MatteView
 from napari_lsa_matting.matting_options import MattingOptions
-from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.object_layers import ObjectNames, show_separately, show_stacked
 from napari_lsa_matting.object_options import ObjectOptions
 from napari_lsa_matting.object_request import ObjectsOutcome, ObjectsRequest
 from napari_lsa_matting.panel import JobControls, Message, Panel
-from napari_lsa_matting.requests import find_facilities
 from napari_lsa_matting.session import session_of
 
 if TYPE_CHECKING:
@@ -98,21 +95,12 @@ class MattingWidget(Panel):
         self.code = CopyCode("the last matte")
         self.add(self.code)
         self.refresh()
-        self.look_around()
-
-    def look_around(self) -> None:
-        """Look for weights and devices, in the background."""
-        self._looking = True
-        job = Job("Looking for weights and devices", find_facilities, self)
-        job.succeeded.connect(self.options.show_facilities)
-        job.failed.connect(notify_error)
-        job.ended.connect(self._note_looked)
-        job.start()
+        self.options.look_around()
 
     @property
     def settling(self) -> bool:
         """Whether it cannot be told yet what can be done: weights and devices are looked for."""
-        return self._looking or super().settling
+        return self.options.looking or super().settling
 
     def refresh(self) -> None:
         """Say what stands against a run, or what is to be known of it."""
@@ -156,10 +144,6 @@ class MattingWidget(Panel):
         self.live.stop()
         self.viewer.layers.events.removed.disconnect(self._note_removed)
         super().close_down()
-
-    def _note_looked(self) -> None:
-        self._looking = False
-        self.refresh_soon()
 
     def _pair(self) -> Pair:
         image, trimap = self.image.layer, self.trimap.layer

@@ -11,7 +11,6 @@ from napari.layers import Image, Labels
 from lsa_engine.errors import InputError
 from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.frame_range import FrameRange
-from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.latest_job import LatestJob
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
@@ -28,7 +27,6 @@ from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import JobControls, Message, Panel, add_row, show_row
 from napari_lsa_matting.plane_writer import PlaneWriter
 from napari_lsa_matting.propose_requests import DISTANCE, FLOW, Proposals, ProposeRequest
-from napari_lsa_matting.requests import find_facilities
 from napari_lsa_matting.session import session_of
 from napari_lsa_matting.stack_code import proposals_script, stack_script
 from napari_lsa_matting.stack_frames import (
@@ -91,19 +89,12 @@ class StackWidget(Panel):
         self.code = CopyCode("the mattes of the last run")
         self.add(self.code)
         self.refresh()
-        self.look_around()
+        self.options.look_around()
 
     @property
     def busy(self) -> bool:
         """Whether something is being proposed, written, matted, or looked at."""
         return self._working or self._examiner.busy
-
-    def look_around(self) -> None:
-        """Look for weights and devices, in the background."""
-        job = Job("Looking for weights and devices", find_facilities, self)
-        job.succeeded.connect(self.options.show_facilities)
-        job.failed.connect(notify_error)
-        job.start()
 
     def refresh(self) -> None:
         """Look at the trimaps in the background, and say what can be done with them."""

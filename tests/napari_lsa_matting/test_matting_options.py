@@ -9,6 +9,7 @@ import pytest
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 import lsa_engine as lsa
+from lsa_engine.errors import WeightsError
 from lsa_engine.inference.classical import CLASSICAL_METHODS
 from napari_lsa_matting.matte_request import MatteSettings, as_refinement
 from napari_lsa_matting.matting_options import METHODS, MattingOptions
@@ -96,3 +97,38 @@ def test_without_weights_only_classical_methods_can_be_run(options: MattingOptio
     assert options.problem.startswith("No weights are installed")
     options.method.value = "closed-form"
     assert options.problem is None
+
+
+def test_a_look_around_that_fails_is_said_and_can_be_repeated(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch, notifications: list[str]
+) -> None:
+    frame = QWidget()
+    qtbot.addWidget(frame)
+    options = MattingOptions(frame, QFormLayout(frame))
+    frame.show()
+
+    def fail() -> None:
+        raise WeightsError("The folder of weights cannot be read: mount it.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lsa_engine.weights.registry.available_weights", fail)
+        options.look_around()
+        assert options.problem == "Looking for weights and devices …"
+        options.method.value = "knn"
+        assert options.problem is None
+        options.method.value = "network"
+        qtbot.waitUntil(lambda: not options.looking)
+    sentence = "The folder of weights cannot be read: mount it."
+    assert options.problem == f"Weights and devices could not be found: {sentence}"
+    assert notifications == [sentence]
+    assert options.look_button.isVisible()
+    options.method.value = "knn"
+    assert options.problem is None
+    assert not options.look_button.isVisible()
+    options.method.value = "network"
+    options.look_button.click()
+    assert not options.look_button.isVisible()
+    qtbot.waitUntil(lambda: not options.looking)
+    assert options.problem is None
+    assert "lsa-lite" in options.weights.choices
+    assert not options.look_button.isVisible()
