@@ -17,7 +17,7 @@ from lsa_engine.inference.planes import matte_plane, violation_of
 from lsa_engine.inference.reporting import Reporter
 from lsa_engine.inference.results import MatteResult
 from lsa_engine.inference.sinks import Sink, open_sink
-from lsa_engine.inference.tiling import Tiles, chosen_side
+from lsa_engine.inference.tiling import Tiles, chosen_side, expected_bytes
 from lsa_engine.inference.whole import Runner
 from lsa_engine.trimap import Trimap
 
@@ -34,6 +34,7 @@ def answer(
     memory_limit: float,
     *,
     whole: bool,
+    scale: float = 1.0,
 ) -> tuple[MatteResult, LiveCorrection | None, Way]:
     """Return what `run` computes, what corrections can go on from, and the way that it was computed in the end.
 
@@ -53,6 +54,8 @@ def answer(
         As in :class:`~lsa_engine.Matter`.
     whole : bool
         Whether it can be computed at once only.
+    scale : float
+        Of the largest copy of the image that is computed.
 
     Raises
     ------
@@ -69,11 +72,12 @@ def answer(
     trimap.require_known()
     refining = reporter.settings is not None
     first = runner.refining() if refining else runner
-    side = chosen_side(tiles, memory_limit, runner.network, trimap.shape, refining=refining)
+    height, width = (round(length * scale) for length in trimap.shape)
+    side = chosen_side(tiles, memory_limit, runner.network, (height, width), refining=refining)
     if whole and side is not None and tiles != "auto":
         raise InputError(
-            f"Got tiles of {side} pixels with test-time augmentation or the paper's refinement, which take the "
-            "whole image: choose tiles='off', or the fast refinement without augmentation."
+            f"Got tiles of {side} pixels with a refinement of augmented copies or the paper's, which take the whole "
+            "image: choose tiles='off', or the fast refinement without augmentation."
         )
     with open_sink(out, trimap.shape) as sink:
         outcome, way, notes = with_what_memory_there_is(
@@ -81,6 +85,13 @@ def answer(
             Way(first, None if whole else side),
             trimap.shape,
             tileable=not whole and tiles != "off",
+        )
+    if whole and side is not None:
+        gigabytes = expected_bytes(runner.network, (height, width), refining=refining) / 1e9
+        notes = (
+            f"Computed at once, which takes about {gigabytes:.2g} GB, although the memory limit is {memory_limit:g} "
+            "GB: a refinement of augmented copies and the paper's take the whole image.",
+            *notes,
         )
     if first is not runner:
         notes = (_IN_FLOAT32, *notes)

@@ -26,7 +26,7 @@ from lsa_engine.inference.results import MatteResult
 from lsa_engine.inference.sinks import Sink
 from lsa_engine.inference.sources import ImageSource
 from lsa_engine.inference.task import Task
-from lsa_engine.inference.tiled_matte import predict_tiled, refine_tiled
+from lsa_engine.inference.tiled_matte import predict_tiled, predict_tiled_copies, refine_tiled
 from lsa_engine.inference.tiling import Tiles, checked_tiles
 from lsa_engine.inference.whole import Runner, predict_whole, refine_whole
 from lsa_engine.network import LSANet
@@ -55,8 +55,8 @@ class Matter:
     tiles : {"auto", "off"} or int
         "auto" computes an image at once as long as that takes no more than `memory_limit`, and larger ones in tiles;
         "off" never makes tiles, a number makes tiles of so many pixels, 128 or more. In tiles, the network's gates are
-        those of a reduced pass over the whole image; the report says so. Test-time augmentation and the paper's
-        refinement always take the whole image.
+        those of a reduced pass over the whole image; the report says so. A refinement of augmented copies and the
+        paper's always take the whole image; the report says so where that is beyond the limit.
     memory_limit : float
         Gigabytes (10⁹ bytes) that a computation may take beside the image and the results.
 
@@ -190,10 +190,12 @@ class Matter:
         def run(way: Way, task: Task) -> Outcome:
             if way.side is None:
                 return predict_whole(way.runner, task, tta)
+            if tta:
+                return predict_tiled_copies(way.runner, task, tta, way.side)
             return predict_tiled(way.runner, task, way.side)
 
         reporter = self._reporter("none", start, tta)
-        return self._compute(run, "matting", reporter, out, progress, cancel, whole=bool(tta))
+        return self._compute(run, "matting", reporter, out, progress, cancel)
 
     def refine(
         self,
@@ -361,7 +363,7 @@ class Matter:
         progress: ProgressCallback | None,
         cancel: CancelToken | None,
         *,
-        whole: bool,
+        whole: bool = False,
     ) -> MatteResult:
         """Return what `run` computes of the pair in hand, at once if it must be `whole`, else as the memory allows."""
         image, trimap = check_pair(self._image, self._trimap)
@@ -370,7 +372,10 @@ class Matter:
         def run_into(way: Way, sink: Sink) -> Outcome:
             return run(way, Task(image, trimap, sink, _begun(message, runner.network), progress, cancel))
 
-        answered = answer(run_into, runner, trimap, reporter, out, self.tiles, self.memory_limit, whole=whole)
+        scale = max(SCALES.get(reporter.tta, (1.0,)))
+        answered = answer(
+            run_into, runner, trimap, reporter, out, self.tiles, self.memory_limit, whole=whole, scale=scale
+        )
         result, self._live, self._live_way = answered
         return result
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lsa_engine.boxes import Box
+from lsa_engine.inference.augmentation import augmented_matte
 from lsa_engine.inference.correction import LiveCorrection
 from lsa_engine.inference.cost import Strokes
 from lsa_engine.inference.descent import descend
 from lsa_engine.inference.outcome import Outcome
-from lsa_engine.inference.planes import Violation, matte_plane, violation_of, write_matte, write_part
+from lsa_engine.inference.planes import Violation, matte_plane, spread_of, violation_of, write_matte, write_part
 from lsa_engine.inference.refinement import Refinement
+from lsa_engine.inference.sources import ImageSource
 from lsa_engine.inference.task import Task
 from lsa_engine.inference.tiled import TiledImage
 from lsa_engine.inference.tiled_refinement import TiledObjective
-from lsa_engine.inference.tiling import masks_within, plan_tiles
+from lsa_engine.inference.tiling import Tile, masks_within, plan_tiles
 from lsa_engine.inference.whole import Runner
-from lsa_engine.progress import Steps
+from lsa_engine.progress import Progress, Steps
 from lsa_engine.trimap import Trimap
+
+_PARTS = 100
+"""Steps of progress for one augmented copy."""
 
 
 def predict_tiled(runner: Runner, task: Task, side: int) -> Outcome:
@@ -22,16 +34,53 @@ def predict_tiled(runner: Runner, task: Task, side: int) -> Outcome:
     trimap = task.trimap
     tiles = plan_tiles(masks_within(trimap, "paper"), trimap.shape, side, runner.network)
     steps = task.steps(len(tiles) + 1)
-    tiled = TiledImage(runner, task.image, trimap, steps)
     task.sink.write_known(trimap.values)
     violation = Violation(trimap)
+    for box, matte in _outputs(runner, task.image, trimap, tiles, steps):
+        violation.take(box, matte)
+        write_part(box, matte, trimap, task.sink)
+    return Outcome(violation)
+
+
+def predict_tiled_copies(runner: Runner, task: Task, tta: int, side: int) -> Outcome:
+    """Write the mean matte of a large image's augmented copies to its sink; image and sums are held, and one tile."""
+    trimap = task.trimap
+    steps = task.steps(tta * _PARTS, " (augmented copies)")
+    copies = 0
+
+    def forward(images: Tensor, trimaps: Tensor) -> Tensor:
+        nonlocal copies
+        turned = Trimap(trimaps[0, 0].numpy())
+        tiles = plan_tiles(masks_within(turned, "paper"), turned.shape, side, runner.network)
+
+        def watch(step: Progress) -> None:
+            steps.reach(copies * _PARTS + int(step.fraction * (_PARTS - 1)))
+
+        inner = Steps("matting", len(tiles) + 1, watch, task.cancel)
+        output = torch.from_numpy((turned.values == 255).astype(np.float32))[None, None]
+        source = ImageSource(images[0].permute(1, 2, 0).numpy())
+        for box, matte in _outputs(runner, source, turned, tiles, inner):
+            box.cut(output).copy_(matte)
+        copies += 1
+        steps.reach(copies * _PARTS)
+        return output
+
+    whole = task.image.tensor(Box(0, trimap.shape[0], 0, trimap.shape[1]))
+    values = torch.from_numpy(trimap.values.copy())[None, None]
+    output, spread, _ = augmented_matte(whole, values, tta, forward, 1)
+    write_matte(output, trimap, task.sink)
+    return Outcome(violation_of(output, trimap), tta, uncertainty=spread_of(spread, trimap))
+
+
+def _outputs(
+    runner: Runner, image: ImageSource, trimap: Trimap, tiles: Sequence[Tile], steps: Steps
+) -> Iterator[tuple[Box, Tensor]]:
+    """Yield the cores of tiles with the network's output (1, 1, h, w) in each, as soon as it is there."""
+    tiled = TiledImage(runner, image, trimap, steps)
     steps.advance(message=f"matting {len(tiles)} tiles")
     for tile in tiles:
-        matte = tiled.forward(tile, steps)
-        violation.take(tile.core, matte)
-        write_part(tile.core, matte, trimap, task.sink)
+        yield tile.core, tiled.forward(tile, steps)
         steps.advance()
-    return Outcome(violation)
 
 
 def refine_tiled(runner: Runner, task: Task, side: int, room: float, settings: Refinement, began: float) -> Outcome:

@@ -56,6 +56,11 @@ def checked_tiles(tiles: Tiles, memory_limit: float) -> None:
         raise InputError(f"Got a memory limit of {memory_limit} GB, expected a positive number; the default is 4.")
 
 
+def expected_bytes(network: LSANet, shape: tuple[int, int], *, refining: bool) -> int:
+    """Return about how much memory an image takes that is computed at once, with gradients or without."""
+    return shape[0] * shape[1] * _BYTES.get(network.size.name, _BYTES_OF_OTHERS)[int(refining)]
+
+
 def chosen_side(
     tiles: Tiles, memory_limit: float, network: LSANet, shape: tuple[int, int], *, refining: bool
 ) -> int | None:
@@ -79,11 +84,10 @@ def chosen_side(
     if tiles != "auto":
         side = -(-int(tiles) // ALIGNMENT) * ALIGNMENT
         return side if max(shape) > side else None
-    each = _BYTES.get(network.size.name, _BYTES_OF_OTHERS)[int(refining)]
     limit = memory_limit * 1e9
-    if shape[0] * shape[1] * each <= limit:
+    if expected_bytes(network, shape, refining=refining) <= limit:
         return None
-    side = int((limit / 2 / each) ** 0.5) - 2 * context(network.size)
+    side = int((limit / 2 / expected_bytes(network, (1, 1), refining=refining)) ** 0.5) - 2 * context(network.size)
     return max(SMALLEST_SIDE, side // ALIGNMENT * ALIGNMENT)
 
 

@@ -76,7 +76,7 @@ def test_when_nothing_fits_one_sentence_says_so(strip, monkeypatch):
     with pytest.raises(NotEnoughMemory, match="at once on cpu"):
         matter_on(strip, tiles="off").predict()
     with pytest.raises(NotEnoughMemory, match="at once on cpu"):
-        matter_on(strip).predict(tta=8)
+        matter_on(strip).refine(lsa.Refinement(iterations=1), tta=8)
     assert issubclass(NotEnoughMemory, MemoryError)
 
 

@@ -182,6 +182,52 @@ def test_the_memory_limit_decides_and_the_report_says_so(wide):
     assert on(matter(memory_limit=0.01, tiles="off"), wide).predict().report.tiles is None
 
 
+@pytest.mark.parametrize("tta", [8, 24])
+def test_augmented_copies_in_tiles_are_those_of_the_whole_image(tta):
+    # No larger than the pass that the gates are from, so that the gates are the same.
+    image, trimap = load_photograph()[150:250, 200:600], load_trimap().values[150:250, 200:600]
+    whole, tiled = (on(matter(tiles=tiles), (image, trimap)).predict(tta=tta) for tiles in ("off", SIDE))
+    assert (tiled.report.tiles, tiled.report.tta, tiled.report.evaluations) == (SIDE, tta, tta)
+    np.testing.assert_allclose(tiled.alpha, whole.alpha, atol=1e-4)
+    np.testing.assert_allclose(tiled.uncertainty, whole.uncertainty, atol=1e-3)
+    assert tiled.report.violation == pytest.approx(whole.report.violation, rel=1e-3)
+    assert whole.uncertainty.max() > 0.01
+
+
+def test_the_memory_limit_holds_for_augmented_copies_and_counts_the_largest(wide):
+    small = on(matter(memory_limit=0.01), wide).predict(tta=8)
+    assert (small.report.tiles, small.report.gates) == (SIDE, "frozen")
+    part = (wide[0][:, 1200:], wide[1][:, 1200:])
+    enough_for_one = on(matter(memory_limit=1.2 * 280 * part[1].size / 1e9), part)
+    assert enough_for_one.predict(tta=8).report.tiles is None
+    assert enough_for_one.predict(tta=24).report.tiles == SIDE
+
+
+@pytest.mark.parametrize("settings", [{"tta": 8}, {"refinement": Refinement("paper", iterations=2)}])
+def test_what_takes_the_whole_image_beyond_the_memory_limit_says_so(wide, settings):
+    given = {"refinement": TWO, **settings}
+    report = on(matter(memory_limit=0.01), wide).refine(**given).report
+    assert report.tiles is None
+    [note] = report.notes
+    assert note.startswith("Computed at once, which takes about 0.088 GB, although the memory limit is 0.01 GB")
+    assert on(matter(), wide).refine(**given).report.notes == ()
+
+
+def test_augmented_copies_in_tiles_can_be_stopped_and_tell_how_far_they_are(wide):
+    token, told = lsa.CancelToken(), []
+
+    def watch(step: lsa.Progress) -> None:
+        told.append(step.fraction)
+        if step.fraction > 0.2:
+            token.cancel()
+
+    with pytest.raises(lsa.Cancelled):
+        on(matter(tiles=SIDE), wide).predict(tta=8, progress=watch, cancel=token)
+    assert told == sorted(told)
+    assert len(set(told)) > 5
+    assert 0.2 < told[-1] < 0.3
+
+
 class Lazy:
     """An image of which only parts can be had; notes the largest."""
 
@@ -265,7 +311,7 @@ def test_what_makes_no_sense_is_refused(wide):
             matter(**settings)
     lent = on(matter(tiles=SIDE), wide)
     with pytest.raises(lsa.InputError, match="whole image"):
-        lent.predict(tta=8)
+        lent.refine(TWO, tta=8)
     with pytest.raises(lsa.InputError, match="whole image"):
         lent.refine(Refinement("paper"))
     read_only = np.zeros(wide[1].shape, np.float32)
