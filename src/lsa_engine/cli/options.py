@@ -24,9 +24,11 @@ _NETWORK_DEFAULTS: dict[str, tuple[Any, ...]] = {
 # Option on the command line → field of Refinement. Defaults are the engine's, so they are not repeated here.
 _REFINEMENT_FIELDS = {
     "--boundary": "boundary",
+    "--gates": "gates",
     "--iterations": "iterations",
     "--learning-rate": "learning_rate",
     "--fidelity-weight": "fidelity_weight",
+    "--tolerance": "tolerance",
     "--time-budget": "time_budget",
 }
 
@@ -94,12 +96,23 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--boundary", choices=("paper", "released"), help="with --refine: where the matte must obey the trimap (paper)"
     )
+    group.add_argument(
+        "--gates",
+        choices=("live", "frozen"),
+        help="with --refine: the network's gates tie every pixel to every other, or stay as they are: fast only (live)",
+    )
     group.add_argument("--iterations", type=int, metavar="N", help="with --refine: most steps (fast: 15, paper: 100)")
     group.add_argument(
         "--learning-rate", type=float, metavar="RATE", help="with --refine: step size (fast: 0.1, paper: 20)"
     )
     group.add_argument(
         "--fidelity-weight", type=float, metavar="WEIGHT", help="with --refine: pull towards the first matte (0.1)"
+    )
+    group.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="ALPHA",
+        help="with --refine fast: done when no pixel moves by more than this in a step (1/510)",
     )
     group.add_argument(
         "--time-budget", type=float, metavar="SECONDS", help="with --refine: no further step after this time (no limit)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,30 @@ def test_refinement_lowers_its_cost(matte, folder: Path) -> None:
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert (report["method"], report["iterations"], report["boundary"]) == ("paper", 6, "released")
     assert report["cost_after"] < report["cost_before"]
+
+
+def test_every_setting_of_a_refinement_can_be_given() -> None:
+    words = {
+        "--refine": "fast",
+        "--boundary": "released",
+        "--gates": "frozen",
+        "--iterations": "4",
+        "--learning-rate": "0.05",
+        "--fidelity-weight": "0.2",
+        "--tolerance": "0.01",
+        "--time-budget": "9",
+    }
+    options = build_parser().parse_args(["matte", "a", "b", "-o", "c.png", *chain(*words.items())])
+    expected = Refinement("fast", "released", "frozen", 4, 0.05, 0.2, 0.01, 9.0)
+    assert refinement(options) == expected
+    assert all(getattr(expected, field.name) != getattr(Refinement(), field.name) for field in fields(expected)[1:])
+
+
+def test_frozen_gates_and_a_coarse_tolerance_are_what_the_matte_is_made_with(matte, folder: Path) -> None:
+    options = ("--refine", "fast", "--gates", "frozen", "--tolerance", "2")
+    assert matte("-o", "out.png", "--report", "report.json", *options) == 0
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert (report["gates"], report["iterations"]) == ("frozen", 2)
 
 
 def test_a_trimap_with_nothing_unknown_is_answered_with_its_values_and_a_note(
@@ -141,6 +167,8 @@ def test_a_truncated_image_is_refused(matte, folder: Path, capsys) -> None:
     ("arguments", "said"),
     [
         (["--iterations", "5"], "--iterations was given, but nothing is refined"),
+        (["--gates", "frozen"], "--gates was given, but nothing is refined"),
+        (["--tolerance", "0"], "--tolerance was given, but nothing is refined"),
         (["--method", "knn", "--refine", "fast"], "with --refine, --weights, --dtype, which only the network has"),
         (
             ["--method", "knn", "--tta", "8", "--device", "cuda", "--tiles", "3", "--memory-limit", "1"],
@@ -168,6 +196,8 @@ def test_the_defaults_that_help_states_are_those_of_the_engine(capsys: pytest.Ca
     assert f"step size (fast: {defaults.learning_rate:g}, paper: {paper.learning_rate:g})" in text
     assert f"pull towards the first matte ({defaults.fidelity_weight:g})" in text
     assert f"must obey the trimap ({defaults.boundary})" in text
+    assert f"fast only ({defaults.gates})" in text
+    assert "in a step (1/510)" in text and defaults.tolerance == 1 / 510
 
 
 def test_a_16_bit_gray_image_is_matted(matte, folder: Path, scene) -> None:
