@@ -45,6 +45,10 @@ class Progress:
 ProgressCallback = Callable[[Progress], None]
 
 
+def unchecked() -> None:
+    """Let work that may be asked to stop go on: a check that never raises."""
+
+
 class CancelToken:
     """A flag that one thread sets and a long operation checks at least every 100 ms of work."""
 

@@ -8,4 +8,4 @@ def is_compiled() -> bool:
     from lsa_engine.compiling import is_ready
     from lsa_engine.guidance import closed_form_kernels, fill_kernels, flow_kernels
 
-    return is_ready(fill_kernels.relax, closed_form_kernels.solve, flow_kernels.combine)
+    return is_ready(fill_kernels.relax, closed_form_kernels.advance, flow_kernels.combine)

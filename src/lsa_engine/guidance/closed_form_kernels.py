@@ -9,6 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from lsa_engine.compiling import compiled
+from lsa_engine.progress import unchecked
+
+_ROWS = 500_000
 
 _OFFSETS = np.array(
     [(0, 1), (0, 2)] + [(dy, dx) for dy in (1, 2) for dx in (-2, -1, 0, 1, 2)],
@@ -182,30 +185,50 @@ def _precondition(pivots, upper, neighbours, residual, out):  # type: ignore[no-
 
 
 @compiled
-def solve(diagonal, values, neighbours, right_hand, pivots, upper, tolerance, iterations):  # type: ignore[no-untyped-def]
-    """Return the solution (U,) by preconditioned conjugate gradients, and the iterations taken.
+def advance(diagonal, values, neighbours, pivots, upper, x, residual, direction, conditioned, state, iterations):  # type: ignore[no-untyped-def]
+    """Go on with preconditioned conjugate gradients, in place; return the iterations taken, fewer where it is solved.
 
-    Stops when the residual is less than `tolerance` of the right-hand side.
+    `state` holds the square of the residual at which it is, and the energy.
     """
-    x = np.zeros_like(right_hand)
-    residual = right_hand.copy()
-    stop = tolerance * tolerance * _dot(residual, residual)
-    conditioned, image = np.empty_like(x), np.empty_like(x)
-    _precondition(pivots, upper, neighbours, residual, conditioned)
-    direction = conditioned.copy()
-    energy = _dot(residual, conditioned)
+    image = np.empty_like(x)
     for iteration in range(iterations):
-        if _dot(residual, residual) <= stop:
-            return x, iteration
+        if _dot(residual, residual) <= state[0]:
+            return iteration
         _multiply(diagonal, values, neighbours, direction, image)
-        step = energy / _dot(direction, image)
+        step = state[1] / _dot(direction, image)
         x += step * direction
         residual -= step * image
         _precondition(pivots, upper, neighbours, residual, conditioned)
-        previous, energy = energy, _dot(residual, conditioned)
-        direction *= energy / previous
+        previous, state[1] = state[1], _dot(residual, conditioned)
+        direction *= state[1] / previous
         direction += conditioned
-    return x, iterations
+    return iterations
+
+
+def solve(  # type: ignore[no-untyped-def]
+    diagonal, values, neighbours, right_hand, pivots, upper, tolerance, iterations, check=unchecked
+):
+    """Return the solution (U,) by preconditioned conjugate gradients, and the iterations taken.
+
+    Stops when the residual is less than `tolerance` of the right-hand side. `check` is called between iterations over
+    half a million rows in all, and may raise.
+    """
+    x = np.zeros_like(right_hand)
+    residual = right_hand.copy()
+    conditioned = np.empty_like(x)
+    _precondition(pivots, upper, neighbours, residual, conditioned)
+    direction = conditioned.copy()
+    state = np.array([tolerance * tolerance * _dot(residual, residual), _dot(residual, conditioned)])
+    at_once = max(1, _ROWS // max(1, len(x)))
+    done = 0
+    while done < iterations:
+        check()
+        asked = min(at_once, iterations - done)
+        taken = advance(diagonal, values, neighbours, pivots, upper, x, residual, direction, conditioned, state, asked)
+        done += taken
+        if taken < asked:
+            break
+    return x, done
 
 
 @compiled

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from lsa_engine.guidance.enlarging import enlarge_by_lines, lines_of
 from lsa_engine.guidance.reducing import reduce_pair, reduction_for, unknown_pixels
+from lsa_engine.progress import unchecked
 
 _FACTOR = 4
 _MOST_UNKNOWN = 250_000
@@ -19,7 +22,7 @@ _TOLERANCE = 1e-6
 _ITERATIONS = 500
 
 
-def coarse_matte(image: Tensor, trimap: Tensor) -> Tensor:
+def coarse_matte(image: Tensor, trimap: Tensor, check: Callable[[], None] = unchecked) -> Tensor:
     """Return the closed-form matte of a reduced image, brought back to full size by local lines of colour.
 
     The image is reduced by 4 (by 8, 16, … where more than four million pixels are unknown, or it has more than 128
@@ -34,6 +37,8 @@ def coarse_matte(image: Tensor, trimap: Tensor) -> Tensor:
         (N, 3, H, W), float32 in [0, 1].
     trimap : Tensor
         (N, 1, H, W), uint8 with 0 background, 128 unknown, 255 foreground.
+    check : callable, optional
+        Called between parts of the work, in several threads; may raise to stop.
 
     Returns
     -------
@@ -44,8 +49,8 @@ def coarse_matte(image: Tensor, trimap: Tensor) -> Tensor:
     factor, colours, known = reduce_pair(image, trimap, _FACTOR, _MOST_UNKNOWN)
     # The loops release the interpreter lock, so the images of a batch are solved side by side.
     with ThreadPoolExecutor(max(1, min(len(image), torch.get_num_threads()))) as pool:
-        lines = list(pool.map(coarse_lines, colours, known))
-    return enlarge_by_lines(image, trimap, np.stack(lines), factor)
+        lines = list(pool.map(partial(coarse_lines, check=check), colours, known))
+    return enlarge_by_lines(image, trimap, np.stack(lines), factor, check=check)
 
 
 def coarse_reduction(unknown: int, pixels: int) -> int:
@@ -53,13 +58,20 @@ def coarse_reduction(unknown: int, pixels: int) -> int:
     return reduction_for(unknown, pixels, _FACTOR, _MOST_UNKNOWN)
 
 
-def coarse_lines(colours: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+def coarse_lines(
+    colours: NDArray[np.float64], known: NDArray[np.bool_], check: Callable[[], None] = unchecked
+) -> NDArray[np.float32]:
     """Return the lines (4, h, w) of the closed-form matte of one image (h, w, 3) with known foreground, background."""
-    return lines_of(colours, closed_form(colours, *known), unknown_pixels(known))
+    alpha = closed_form(colours, *known, check=check)
+    check()
+    return lines_of(colours, alpha, unknown_pixels(known))
 
 
 def closed_form(
-    colours: NDArray[np.float64], foreground: NDArray[np.bool_], background: NDArray[np.bool_]
+    colours: NDArray[np.float64],
+    foreground: NDArray[np.bool_],
+    background: NDArray[np.bool_],
+    check: Callable[[], None] = unchecked,
 ) -> NDArray[np.float64]:
     """Return the closed-form matte (Levin et al. 2008) that agrees with the known pixels.
 
@@ -69,6 +81,8 @@ def closed_form(
         (H, W, 3) float64 in [0, 1], at least 3 × 3.
     foreground, background : ndarray
         (H, W) bool, what is known.
+    check : callable, optional
+        Called between parts of the work; may raise to stop.
 
     Returns
     -------
@@ -82,7 +96,9 @@ def closed_form(
         return np.full(unknown.shape, 0.5)
     alpha = foreground.astype(np.float64)
     if unknown.any():
+        check()
         *matrix, right_hand = assemble(colours, alpha, unknown, _WINDOW_VARIANCE)
-        solution, _ = solve(*matrix, right_hand, *factorise(*matrix), _TOLERANCE, _ITERATIONS)
+        check()
+        solution, _ = solve(*matrix, right_hand, *factorise(*matrix), _TOLERANCE, _ITERATIONS, check=check)
         alpha[unknown] = np.clip(solution, 0, 1)
     return alpha

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,7 @@ from scipy.ndimage import binary_dilation
 from torch import Tensor
 
 from lsa_engine.boxes import Box
+from lsa_engine.progress import unchecked
 
 _LINE_VARIANCE = 1e-5
 
@@ -29,11 +32,17 @@ def lines_of(
 
 
 def enlarge_by_lines(
-    image: Tensor, trimap: Tensor, lines: NDArray[np.float32], factor: int, box: Box | None = None
+    image: Tensor,
+    trimap: Tensor,
+    lines: NDArray[np.float32],
+    factor: int,
+    box: Box | None = None,
+    check: Callable[[], None] = unchecked,
 ) -> Tensor:
     """Return the matte (N, 1, H, W) in [0, 1] that reduced lines (N, 4, h, w) give on an image's own colours.
 
-    It is 0 and 1 where the trimap says so. With `box`, image and trimap are that part of the reduced image.
+    It is 0 and 1 where the trimap says so. With `box`, image and trimap are that part of the reduced image. `check` is
+    called between parts of the work, and may raise.
     """
     height, width = image.shape[-2:]
     box = box or Box(0, height, 0, width)
@@ -42,6 +51,7 @@ def enlarge_by_lines(
     smooth = F.avg_pool2d(given, 3, 1, 1, count_include_pad=False)
     matte = torch.zeros_like(image[:, :1])
     for channel in range(4):
+        check()
         line = _enlarge(smooth[:, channel : channel + 1], factor, box, near)
         matte += line * image[:, channel : channel + 1] if channel < 3 else line
     matte.clamp_(0, 1)

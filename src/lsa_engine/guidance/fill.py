@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,12 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsa_engine.boxes import Box
+from lsa_engine.progress import unchecked
 
 _SWEEPS = 4
 _FALLBACK = 0.5
 
 
-def smooth_fill(colours: Tensor, known: Tensor) -> Tensor:
+def smooth_fill(colours: Tensor, known: Tensor, check: Callable[[], None] = unchecked) -> Tensor:
     """Continue known colours smoothly over the whole image: a membrane stretched between the known pixels.
 
     Solved coarse to fine: each level of a pyramid takes the coarser solution, enlarged, and relaxes it where nothing
@@ -29,6 +32,8 @@ def smooth_fill(colours: Tensor, known: Tensor) -> Tensor:
         (N, C, H, W), any range.
     known : Tensor
         (N, 1, H, W) bool, where `colours` are to be kept.
+    check : callable, optional
+        Called between parts of the work, in several threads; may raise to stop.
 
     Returns
     -------
@@ -38,28 +43,34 @@ def smooth_fill(colours: Tensor, known: Tensor) -> Tensor:
     if colours.device.type == "cpu" and colours.dtype == torch.float32:
         # The loops release the interpreter lock, so the images of a batch are filled side by side.
         with ThreadPoolExecutor(max(1, min(len(colours), torch.get_num_threads()))) as pool:
-            filled = pool.map(_fill_on_processor, colours.detach().numpy(), known[:, 0].numpy())
+            filled = pool.map(partial(_fill_on_processor, check), colours.detach().numpy(), known[:, 0].numpy())
             result = torch.empty(colours.shape)
             for plane, target in zip(filled, result.numpy(), strict=True):
                 target[...] = plane
             return result
-    return _fill_in_torch(colours, known)
+    return _fill_in_torch(colours, known, check)
 
 
-def _fill_on_processor(colours: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _fill_on_processor(
+    check: Callable[[], None], colours: NDArray[np.float32], known: NDArray[np.bool_]
+) -> NDArray[np.float32]:
     """Fill one image (C, H, W) with loops that touch each pixel once where torch would pass over memory many times."""
     from lsa_engine.guidance.fill_kernels import halve, put_known
 
     if known.size == 1:
         return np.where(known, colours, np.float32(_FALLBACK))
+    check()
     weight = known[None].astype(np.float32)
-    half = fill_means(halve(colours * weight), halve(weight))
+    half = fill_means(halve(colours * weight), halve(weight), check)
     filled = _enlarge(half, known.shape)
+    check()
     put_known(filled, colours, known)
     return filled
 
 
-def fill_means(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+def fill_means(
+    weighted: NDArray[np.float32], weight: NDArray[np.float32], check: Callable[[], None] = unchecked
+) -> NDArray[np.float32]:
     """Return the fill (C, h, w) of a reduced image, from coarse to fine.
 
     Parameters
@@ -68,6 +79,8 @@ def fill_means(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> ND
         (C, h, w) float32: means over cells of the known colours, with 0 where nothing is known.
     weight : ndarray
         (1, h, w) float32: share of each cell that is known.
+    check : callable, optional
+        Called between parts of the work; may raise to stop.
     """
     from lsa_engine.guidance.fill_kernels import halve
 
@@ -78,7 +91,8 @@ def fill_means(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> ND
     coarsest, present = levels.pop()
     filled = np.where(present, coarsest, np.float32(_FALLBACK))
     for values, present in reversed(levels):
-        filled = _settle(_enlarge(filled, present.shape), values, present)
+        check()
+        filled = _settle(_enlarge(filled, present.shape), values, present, check)
     return filled
 
 
@@ -89,6 +103,7 @@ def fill_window(
     box: Box,
     colours: NDArray[np.float32],
     known: NDArray[np.bool_],
+    check: Callable[[], None] = unchecked,
 ) -> NDArray[np.float32]:
     """Return a part of the fill that :func:`smooth_fill` gives of a whole image, from that of the reduced image.
 
@@ -104,6 +119,8 @@ def fill_window(
         The part that is wanted.
     colours, known : ndarray
         (C, h, w) float32 and (h, w) bool, what is known in the part that :func:`fill_surroundings` names.
+    check : callable, optional
+        Called between parts of the work; may raise to stop.
 
     Returns
     -------
@@ -124,7 +141,8 @@ def fill_window(
     window = np.ascontiguousarray(boxes[level].cut(filled))
     for step in reversed(range(1, level)):
         window = _enlarge(window, sizes[step], boxes[step], boxes[step + 1], sizes[step + 1])
-        window = _settle(window, *levels[step - 1])
+        window = _settle(window, *levels[step - 1], check)
+    check()
     window = _enlarge(window, size, box, boxes[1], sizes[1])
     inside = box.within(given)
     put_known(window, inside.cut(colours), inside.cut(known))
@@ -155,14 +173,18 @@ def _level(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> tuple[
 
 
 def _settle(
-    filled: NDArray[np.float32], values: NDArray[np.float32], present: NDArray[np.bool_]
+    filled: NDArray[np.float32], values: NDArray[np.float32], present: NDArray[np.bool_], check: Callable[[], None]
 ) -> NDArray[np.float32]:
     """Return a coarser level's fill, in place where it can be, with what is known put back and the rest relaxed."""
     from lsa_engine.guidance.fill_kernels import put_known, relax
 
     put_known(filled, values, present)
-    relaxed: NDArray[np.float32] = relax(filled, present, _SWEEPS)
-    return relaxed
+    other = filled.copy()
+    for _ in range(_SWEEPS):
+        check()
+        relax(filled, other, present)
+        filled, other = other, filled
+    return filled
 
 
 def _enlarge(
@@ -182,7 +204,7 @@ def _enlarge(
     return enlarged
 
 
-def _fill_in_torch(colours: Tensor, known: Tensor) -> Tensor:
+def _fill_in_torch(colours: Tensor, known: Tensor, check: Callable[[], None]) -> Tensor:
     """Fill a batch with tensor operations, on any device."""
     weight = known.to(colours.dtype)
     weighted = colours * weight
@@ -198,6 +220,7 @@ def _fill_in_torch(colours: Tensor, known: Tensor) -> Tensor:
         filled = F.interpolate(filled, values.shape[-2:], mode="bilinear", align_corners=False)
         filled = torch.where(present, values, filled)
         for _ in range(_SWEEPS):
+            check()
             relaxed = F.avg_pool2d(filled, 3, 1, 1, count_include_pad=False)
             filled = torch.where(present, values, relaxed)
     filled = F.interpolate(filled, colours.shape[-2:], mode="bilinear", align_corners=False)

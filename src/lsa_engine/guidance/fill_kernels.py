@@ -70,23 +70,18 @@ def put_known(filled, values, known):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def relax(filled, known, sweeps):  # type: ignore[no-untyped-def]
-    """Replace all cells outside `known` at once by the mean of their 3×3 neighbourhoods, `sweeps` times."""
-    channels, height, width = filled.shape
-    source = filled
-    target = filled.copy()
-    for _ in range(sweeps):
-        for k in range(channels):
-            for r in range(height):
-                r0, r1 = max(0, r - 1), min(height - 1, r + 1)
-                for c in range(width):
-                    if known[r, c]:
-                        continue
-                    c0, c1 = max(0, c - 1), min(width - 1, c + 1)
-                    total = np.float32(0)
-                    for y in range(r0, r1 + 1):
-                        for x in range(c0, c1 + 1):
-                            total += source[k, y, x]
-                    target[k, r, c] = total / np.float32((r1 - r0 + 1) * (c1 - c0 + 1))
-        source, target = target, source
-    return source
+def relax(source, target, known):  # type: ignore[no-untyped-def]
+    """Write the mean of the 3×3 neighbourhood in `source` of each cell outside `known` (H, W) into `target`."""
+    channels, height, width = source.shape
+    for k in range(channels):
+        for r in range(height):
+            r0, r1 = max(0, r - 1), min(height - 1, r + 1)
+            for c in range(width):
+                if known[r, c]:
+                    continue
+                c0, c1 = max(0, c - 1), min(width - 1, c + 1)
+                total = np.float32(0)
+                for y in range(r0, r1 + 1):
+                    for x in range(c0, c1 + 1):
+                        total += source[k, y, x]
+                target[k, r, c] = total / np.float32((r1 - r0 + 1) * (c1 - c0 + 1))

@@ -19,6 +19,7 @@ from lsa_engine.guidance.enlarging import enlarge_by_lines
 from lsa_engine.guidance.fill import fill_means, fill_surroundings, fill_window
 from lsa_engine.guidance.reducing import reduce_known, reduce_means, reduced_size
 from lsa_engine.guidance.sampled_matte import enlarge_samples, sampled_lines, sampled_reduction
+from lsa_engine.progress import unchecked
 
 _FILL_PIXELS = 2_000_000
 
@@ -104,16 +105,14 @@ class LargePriors:
         """Compute what reaches across the whole image; calls `check` between its parts, which may raise to stop."""
         self._fills = []
         for weighted, weight in zip(self._weighted, self._weight, strict=True):
-            check()
-            self._fills.append(fill_means(weighted, weight))
-        check()
-        self._lines = coarse_lines(self._coarse.colours.astype(np.float64), self._coarse.known)[None]
-        check()
+            self._fills.append(fill_means(weighted, weight, check))
+        self._lines = coarse_lines(self._coarse.colours.astype(np.float64), self._coarse.known, check)[None]
         lines, trust = sampled_lines(
             self._sampled.colours.astype(np.float64),
             self._sampled.known,
             self._sampled.factor,
             max(1, torch.get_num_threads()),
+            check,
         )
         self._samples = lines[None], trust[None]
         del self._weighted, self._weight
@@ -122,20 +121,23 @@ class LargePriors:
         """Return the part of the image that :meth:`window` has to see for a box."""
         return fill_surroundings(box, self._level, self.size)
 
-    def window(self, box: Box, image: Tensor, trimap: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def window(
+        self, box: Box, image: Tensor, trimap: Tensor, check: Callable[[], None] = unchecked
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return both fills (1, 3, h, w), the coarse matte (1, 1, h, w) and the sampled one (1, 3, h, w) of a box.
 
-        Image (1, 3, …) and trimap (1, 1, …) are those of the part that :meth:`surroundings` names.
+        Image (1, 3, …) and trimap (1, 1, …) are those of the part that :meth:`surroundings` names. `check` is called
+        between parts of the work, and may raise.
         """
         colours = image[0].numpy()
         fills = [
             torch.from_numpy(
-                fill_window(filled, self._level, self.size, box, colours, (trimap[0, 0] == value).numpy())
+                fill_window(filled, self._level, self.size, box, colours, (trimap[0, 0] == value).numpy(), check)
             )[None]
             for filled, value in zip(self._fills, (255, 0), strict=True)
         ]
         inside = box.within(self.surroundings(box))
         pair = inside.cut(image), inside.cut(trimap)
-        coarse = enlarge_by_lines(*pair, self._lines, self._coarse.factor, box)
-        sampled = enlarge_samples(*pair, *self._samples, self._sampled.factor, box)
+        coarse = enlarge_by_lines(*pair, self._lines, self._coarse.factor, box, check)
+        sampled = enlarge_samples(*pair, *self._samples, self._sampled.factor, box, check)
         return fills[0], fills[1], coarse, sampled

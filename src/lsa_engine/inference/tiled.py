@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,7 @@ from lsa_engine.inference.tiling import Tile
 from lsa_engine.inference.watching import watched
 from lsa_engine.inference.whole import Runner
 from lsa_engine.network.prepared import PreparedDecoder
-from lsa_engine.progress import Steps
+from lsa_engine.progress import Steps, unchecked
 from lsa_engine.trimap import Trimap
 
 _GATE_PIXELS = 2_000_000
@@ -70,16 +72,17 @@ class TiledImage:
             self._priors.solve(steps.check)
         self.gates = self._open_gates(first, steps)
 
-    def inputs(self, box: Box) -> Tensor:
-        """Return the network's input (1, C, h, w) for a part, on the device."""
+    def inputs(self, box: Box, check: Callable[[], None] = unchecked) -> Tensor:
+        """Return the network's input (1, C, h, w) for a part, on the device; `check` may stop it."""
         given = box if self._priors is None else self._priors.surroundings(box)
-        return window_input(self._image.tensor(given), self._trimap(given), self._priors, box).to(self.runner.device)
+        inputs = window_input(self._image.tensor(given), self._trimap(given), self._priors, box, check)
+        return inputs.to(self.runner.device)
 
     def forward(self, tile: Tile, steps: Steps) -> Tensor:
         """Return the unclamped matte (1, 1, h, w) of a tile's core, on the processor."""
         network = self.runner.network
         with torch.no_grad(), self.runner.precision(), watched(network, steps, count=False):
-            inputs = self.inputs(tile.place)
+            inputs = self.inputs(tile.place, steps.check)
             matte = network.decode(inputs, network.encode(inputs), rows=_ROWS, gates=self.gates)
         return tile.core.within(tile.place).cut(matte).float().cpu()
 
@@ -87,7 +90,7 @@ class TiledImage:
         """Return the decoder of a tile."""
         network = self.runner.network
         with torch.no_grad(), self.runner.precision(), watched(network, steps, count=False):
-            inputs = self.inputs(tile.place)
+            inputs = self.inputs(tile.place, steps.check)
             features = network.encode(inputs)
             return PreparedDecoder(network, inputs, features, self.gates, (tile.place, self.shape), steps.check)
 
@@ -102,5 +105,6 @@ class TiledImage:
         values = torch.full(foreground.shape, 128, dtype=torch.uint8)
         values[foreground], values[background] = 255, 0
         with torch.no_grad(), self.runner.precision(), watched(network, steps, count=False):
-            inputs = network_input(image.to(device), values[None, None].to(device), network.size.guidance)
+            pair = image.to(device), values[None, None].to(device)
+            inputs = network_input(*pair, network.size.guidance, steps.check)
             return network.decoder.gates(network.encode(inputs))

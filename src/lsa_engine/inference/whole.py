@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -62,10 +62,10 @@ class Runner:
         values = torch.from_numpy(trimap.values.copy())[None, None]
         return image.tensor(Box(0, image.shape[0], 0, image.shape[1])).to(self.device), values.to(self.device)
 
-    def forward(self, images: Tensor, trimaps: Tensor) -> Tensor:
-        """Return the unclamped mattes (N, 1, H, W) of images and trimaps."""
+    def forward(self, images: Tensor, trimaps: Tensor, check: Callable[[], None]) -> Tensor:
+        """Return the unclamped mattes (N, 1, H, W) of images and trimaps; `check` may stop what comes before them."""
         with self.precision():
-            inputs = network_input(images, trimaps, self.network.size.guidance)
+            inputs = network_input(images, trimaps, self.network.size.guidance, check)
             rows = max(16, _STRIP_PIXELS // (images.shape[0] * images.shape[-1]))
             return self.network.decode(inputs, self.network.encode(inputs), rows=rows)
 
@@ -77,15 +77,16 @@ def predict_whole(runner: Runner, task: Task, tta: int) -> Outcome:
     spread = None
     with torch.inference_mode():
         if tta == 0:
-            with watched(network, task.steps(layer_count(network))):
-                output = runner.forward(*tensors)
+            steps = task.steps(layer_count(network))
+            with watched(network, steps):
+                output = runner.forward(*tensors, steps.check)
         else:
             steps = task.steps(tta, " (augmented copies)")
             batch = max(1, _BATCH_PIXELS // (trimap.shape[0] * trimap.shape[1]))
 
             def forward(images: Tensor, trimaps: Tensor) -> Tensor:
-                with watched(network, Steps("matting", 1, cancel=task.cancel)):
-                    mattes = runner.forward(images, trimaps)
+                with watched(network, steps, count=False):
+                    mattes = runner.forward(images, trimaps, steps.check)
                 steps.advance(len(images))
                 return mattes
 
@@ -148,7 +149,7 @@ def _refine(
     layout = torch.channels_last if fast else torch.contiguous_format
     own = network if fast else lay_out(deepcopy(network), runner.device, layout)
     with torch.no_grad(), runner.precision(), watched(network, steps, count=False):
-        inputs = network_input(images, trimaps, network.size.guidance)
+        inputs = network_input(images, trimaps, network.size.guidance, steps.check)
         features = [feature.contiguous(memory_format=layout) for feature in network.encode(inputs)]
         inputs = inputs.contiguous(memory_format=layout)
         initial = own.decode(inputs, features)
