@@ -62,7 +62,7 @@ def coarse_lines(
     colours: NDArray[np.float64], known: NDArray[np.bool_], check: Callable[[], None] = unchecked
 ) -> NDArray[np.float32]:
     """Return the lines (4, h, w) of the closed-form matte of one image (h, w, 3) with known foreground, background."""
-    alpha = closed_form(colours, *known, check=check)
+    alpha = closed_form(colours, known[0], known[1], check)
     check()
     return lines_of(colours, alpha, unknown_pixels(known))
 
@@ -97,8 +97,9 @@ def closed_form(
     alpha = foreground.astype(np.float64)
     if unknown.any():
         check()
-        *matrix, right_hand = assemble(colours, alpha, unknown, _WINDOW_VARIANCE)
+        diagonal, values, neighbours, right_hand = assemble(colours, alpha, unknown, _WINDOW_VARIANCE)
         check()
-        solution, _ = solve(*matrix, right_hand, *factorise(*matrix), _TOLERANCE, _ITERATIONS, check=check)
+        pivots, upper = factorise(diagonal, values, neighbours)
+        solution, _ = solve(diagonal, values, neighbours, right_hand, pivots, upper, _TOLERANCE, _ITERATIONS, check)
         alpha[unknown] = np.clip(solution, 0, 1)
     return alpha
