@@ -37,7 +37,7 @@ _STEPS = (
     ("4. Cut-out", "Foreground", "The object's own colours, without a fringe of the ground.", "Run"),
     ("5. Table", "Measure", "Areas, shape and intensities, weighted by opacity.", "Run"),
 )
-_SAVE = "Save layers with File ▸ Save Selected Layers, and the table with its own button."
+_SAVE = "Save… in Matting and Foreground writes the matte and the cut-out to files; the table has its own button."
 
 
 class FirstStepsWidget(Panel):

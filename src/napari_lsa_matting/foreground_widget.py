@@ -33,6 +33,7 @@ from napari_lsa_matting.layers import (
 )
 from napari_lsa_matting.panel import JobControls, Message, Panel, add_row, show_row
 from napari_lsa_matting.requests import FigureRequest, ForegroundOutcome, ForegroundRequest, RefineForegroundRequest
+from napari_lsa_matting.save_button import SaveButton
 from napari_lsa_matting.session import session_of
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ class ForegroundWidget(Panel):
         self.figure_button.clicked.connect(self._choose_figure)
         self.figure_button.hide()
         self.add(self.figure_button)
+        self.save = SaveButton(napari_viewer, "the last colours")
+        self.add(self.save)
         self.code = CopyCode("the last colours")
         self.add(self.code)
         self._outcome: ForegroundOutcome | None = None
@@ -177,6 +180,11 @@ class ForegroundWidget(Panel):
             show_row(self._how, box, task == "estimate")
         self.refresh_soon()
 
+    def close_down(self) -> None:
+        """Stop to follow the viewer, and go."""
+        self.save.let_go()
+        super().close_down()
+
     def _choose_figure(self, _: bool = False) -> None:
         path, chosen = QFileDialog.getSaveFileName(self, "Save figure", "refinement.png", _FIGURES)
         if path:
@@ -220,13 +228,15 @@ class ForegroundWidget(Panel):
                 )
                 return
         session = session_of(self.viewer)
-        added = []
+        added: list[Image] = []
+        shown: list[Image] = []
         # From below to above: the cut-out shall lie on top.
         for kind, pixels in reversed(outcome.colours.items()):
             made = {"kind": kind, **facts, **outcome.inputs, "versions": outcome.versions}
             layer = session.output(image, (kind, index))
             if isinstance(layer, Image) and layer in self.viewer.layers and layer.data.shape[-3:] == pixels.shape:
                 update_output(layer, pixels, index, made)
+                shown.append(layer)
                 continue
             layer = add_output(
                 self.viewer,
@@ -241,9 +251,11 @@ class ForegroundWidget(Panel):
             )
             session.remember_output(image, (kind, index), layer)
             added.append(layer)
+            shown.append(layer)
         made_now = f"Made: {', '.join(outcome.colours)}."
         self.controls.outcome.say(made_now, outcome.summary, self._reveal(added, alpha, image))
         self._outcome = outcome
+        self.save.offer(*reversed(shown))
         self.code.offer(partial(script, outcome))
         self.profile.show_picture(outcome.profile)
         self.figure_button.setVisible(outcome.profile is not None)

@@ -34,6 +34,7 @@ from napari_lsa_matting.object_layers import ObjectNames, show_separately, show_
 from napari_lsa_matting.object_options import ObjectOptions
 from napari_lsa_matting.object_request import ObjectsOutcome, ObjectsRequest
 from napari_lsa_matting.panel import JobControls, Message, Panel
+from napari_lsa_matting.save_button import SaveButton
 from napari_lsa_matting.session import session_of
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class MattingWidget(Panel):
         self._add_live_rows()
         self._read_labels()
         self.view = MatteView(self, self._layers)
+        self.save = SaveButton(napari_viewer, "the last matte")
+        self.add(self.save)
         self.code = CopyCode("the last matte")
         self.add(self.code)
         self.refresh()
@@ -143,6 +146,7 @@ class MattingWidget(Panel):
         """Cancel what runs, stop to follow the viewer, and go."""
         self.live.stop()
         self.viewer.layers.events.removed.disconnect(self._note_removed)
+        self.save.let_go()
         super().close_down()
 
     def _pair(self) -> Pair:
@@ -184,7 +188,8 @@ class MattingWidget(Panel):
         if self._is_stale(image, data):
             return
         show = show_stacked if stacked else show_separately
-        show(self.viewer, image, index, labels, outcome)
+        shown = show(self.viewer, image, index, labels, outcome)
+        self.save.offer(*(shown if isinstance(shown, list) else [shown]))
         self.code.offer(partial(objects_script, outcome, image.source.path, labels.source.path))
         count = len(outcome.alphas)
         self.controls.outcome.say(f"Mattes of {count} object{'s' if count > 1 else ''}.", *outcome.problems)
@@ -206,7 +211,9 @@ class MattingWidget(Panel):
     def _show_matte(self, image: Image, index: Index, trimap: Labels, outcome: MatteOutcome) -> Image:
         """Show a matte, offer its code, and return its layer."""
         self.code.offer(partial(matte_script, outcome, image.source.path, trimap.source.path))
-        return self._layers.show(image, index, trimap, outcome)
+        alpha = self._layers.show(image, index, trimap, outcome)
+        self.save.offer(alpha)
+        return alpha
 
     def _add_live_rows(self) -> None:
         self.live_box = CheckBox(

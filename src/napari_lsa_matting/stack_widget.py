@@ -27,6 +27,7 @@ from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import JobControls, Message, Panel, add_row, show_row
 from napari_lsa_matting.plane_writer import PlaneWriter
 from napari_lsa_matting.propose_requests import DISTANCE, FLOW, Proposals, ProposeRequest
+from napari_lsa_matting.save_button import SaveButton
 from napari_lsa_matting.session import session_of
 from napari_lsa_matting.stack_code import proposals_script, stack_script
 from napari_lsa_matting.stack_frames import (
@@ -86,6 +87,8 @@ class StackWidget(Panel):
         self.controls.run_requested.connect(self.run)
         self.add(self.controls)
         self.follow_job(self.controls)
+        self.save = SaveButton(napari_viewer, "the mattes of the stack")
+        self.add(self.save)
         self.code = CopyCode("the mattes of the last run")
         self.add(self.code)
         self.refresh()
@@ -170,6 +173,7 @@ class StackWidget(Panel):
             self._writer.finish()
         self._examiner.drop()
         self._layers.let_go()
+        self.save.let_go()
         super().close_down()
 
     def _add_what(self) -> None:
@@ -318,7 +322,7 @@ class StackWidget(Panel):
         if image not in self.viewer.layers or full_data(image) is not data:
             self.controls.outcome.say("The image was removed or replaced meanwhile, so its mattes were dropped.")
             return
-        self._layers.show(image, outcome, facts)
+        self.save.offer(self._layers.show(image, outcome, facts))
         self.code.offer(partial(stack_script, outcome, image.source.path))
         self.controls.outcome.say(
             f"Matted {some_frames(outcome.mattes)}: {outcome.summary}",

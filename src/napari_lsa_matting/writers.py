@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +12,11 @@ from lsa_engine.image_io import write_alpha, write_image, write_rgba
 from lsa_engine.trimap import Trimap
 from napari_lsa_matting.layers import METADATA_KEY
 
+if TYPE_CHECKING:
+    from lsa_engine.image_io.writing import Bits
 
-def write_matte(path: str, data: Any, settings: dict[str, Any]) -> list[str]:
+
+def write_matte(path: str, data: Any, settings: dict[str, Any], *, bits: Bits | None = None) -> list[str]:
     """Write an Image layer: its values as an alpha, or its colours and transparency if it is RGBA.
 
     Parameters
@@ -23,6 +27,9 @@ def write_matte(path: str, data: Any, settings: dict[str, Any]) -> list[str]:
         The layer's data.
     settings : dict
         The layer's settings: rgb, scale, units, metadata.
+    bits : {8, 16}, optional
+        Depth of a channel, but for the alpha in a TIFF, which is float; by default 16 for an alpha, and for colours 16
+        where they were made of more than 8.
 
     Returns
     -------
@@ -41,9 +48,19 @@ def write_matte(path: str, data: Any, settings: dict[str, Any]) -> list[str]:
     pixel_size, unit = _pixel_size(settings)
     record = settings.get("metadata", {}).get(METADATA_KEY)
     metadata = {METADATA_KEY: record} if record else None
-    write = write_rgba if rgb else write_alpha
-    write(path, pixels, pixel_size=pixel_size, unit=unit, metadata=metadata)
+    if rgb:
+        depth = bits or (16 if deep_source(settings.get("metadata", {})) else None)
+        write_rgba(path, pixels, bits=depth, pixel_size=pixel_size, unit=unit, metadata=metadata)
+    else:
+        write_alpha(path, pixels, bits=bits or 16, pixel_size=pixel_size, unit=unit, metadata=metadata)
     return [path]
+
+
+def deep_source(metadata: Mapping[str, Any]) -> bool:
+    """Return whether a layer was made of a picture with more than 8 bits a channel, as far as its record says."""
+    record = metadata.get(METADATA_KEY)
+    dtype = record.get("image_dtype") if isinstance(record, Mapping) else None
+    return dtype is not None and np.dtype(dtype).itemsize > 1
 
 
 def write_trimap(path: str, data: Any, settings: dict[str, Any]) -> list[str]:
