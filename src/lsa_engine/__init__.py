@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lsa_engine.channels import merge_channels
     from lsa_engine.compositing import composite, cutout
     from lsa_engine.errors import (
         Cancelled,
@@ -73,6 +74,7 @@ _HOMES = {
     "import_checkpoint": "lsa_engine.weights.published",
     "matte": "lsa_engine.inference.one_call",
     "measure_matte": "lsa_engine.measure",
+    "merge_channels": "lsa_engine.channels",
     "propose_trimaps": "lsa_engine.propagation",
     "refine_foreground": "lsa_engine.foreground",
     "train": "lsa_engine.training.trainer",
@@ -106,6 +108,7 @@ __all__ = [
     "import_checkpoint",
     "matte",
     "measure_matte",
+    "merge_channels",
     "propose_trimaps",
     "refine_foreground",
     "train",

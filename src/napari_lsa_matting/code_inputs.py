@@ -56,8 +56,21 @@ class Recorded:
 def image_input(plane: ImagePlane, sha256: str, path: str | None, name: str = "image") -> Input:
     """Return the colours of an Image layer's plane, from the file at `path` if that holds them."""
     recorded = Recorded(plane.colours, sha256, f"The pixels of {plane.name!r}")
+    if plane.merging is not None:
+        return _merged_input(name, plane, recorded, path)
     channels = np.shape(plane.pixels)[2:]
     return array_input(name, recorded, path, part="[..., :3]" if channels == (4,) else "")
+
+
+def _merged_input(name: str, plane: ImagePlane, recorded: Recorded, path: str | None) -> Input:
+    """Return the colours of channels: merged by the script, unless a file holds the picture that comes of them."""
+
+    def read() -> NDArray[Any]:
+        recorded()  # refuses what was changed since
+        return np.asarray(plane.pixels)
+
+    line = f'{name} = lsa.merge_channels(arrays["{name}_channels"], {plane.merging!r})'
+    return Input({f"{name}_channels": read}, (line,), array_input(name, recorded, path).source)
 
 
 def array_input(name: str, recorded: Recorded, path: str | None = None, part: str = "") -> Input:

@@ -26,6 +26,7 @@ _EVENTS = (
     "shear",
     "affine",
     "units",
+    "axis_labels",
 )
 
 

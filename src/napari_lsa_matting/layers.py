@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from inspect import unwrap
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
@@ -17,6 +17,9 @@ from lsa_engine.errors import InputError
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+    from lsa_engine.channels import Merging
+    from napari_lsa_matting.channels import Channels
 
 METADATA_KEY = "lsa_matting"
 """Where a layer's metadata says how it was made."""
@@ -31,21 +34,40 @@ class ImagePlane:
     Attributes
     ----------
     pixels : array_like
-        (H, W), or (H, W, 3 or 4) for RGB layers; may be lazy (dask, zarr): only a worker should turn it into an array.
+        (H, W), (H, W, 3 or 4) for RGB layers, or (C, H, W) where channels are to be merged; may be lazy (dask, zarr):
+        only a worker should turn it into an array.
     data_range : (float, float) or None
         Values that mean black and white; None leaves it to the type.
     name : str
         The layer's name.
+    channels : Channels or None
+        How it was made of an image's channels.
     """
 
     pixels: Any
     data_range: tuple[float, float] | None
     name: str
+    channels: Channels | None = None
 
     def colours(self) -> NDArray[Any]:
-        """Return the pixels (H, W) or (H, W, 3) in memory, without an alpha channel."""
+        """Return the pixels (H, W) or (H, W, 3) in memory, without an alpha channel, and channels merged."""
         array = np.asarray(self.pixels)
+        if self.merging is not None:
+            from lsa_engine.channels import merge_channels
+
+            return merge_channels(array, self.merging)
         return array[..., :3] if array.ndim == 3 else array
+
+    @property
+    def merging(self) -> Merging | None:
+        """How the channels in `pixels` are to be merged; None where it holds one picture."""
+        use = None if self.channels is None else self.channels.use
+        return cast("Merging", use) if isinstance(use, str) else None
+
+    def record(self) -> dict[str, Any]:
+        """Return how its values are to be understood, as plain values for a layer's metadata."""
+        channels = {} if self.channels is None else {"channels": self.channels.record()}
+        return {"data_range": self.data_range and list(self.data_range), **channels}
 
 
 def plane_index(layer: Layer, viewer: ViewerModel) -> Index:
@@ -116,18 +138,23 @@ def full_data(layer: Layer) -> Any:
     return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
 
 
-def image_plane(layer: Image, index: Index) -> ImagePlane:
-    """Return one plane of an Image layer.
+def image_plane(layer: Image, index: Index, channels: Channels | None = None) -> ImagePlane:
+    """Return one plane of an Image layer; with `channels`, `index` is without their axis.
 
     The contrast limits of a layer with one channel give its range, so that the engine sees what the user sees; RGB
     layers, on which napari has no contrast limits, go by their type.
     """
     data = full_data(layer)
-    pixels = data[index] if index else data
+    place = index if channels is None else channels.at(index)
+    return ImagePlane(data[place] if place else data, values_range(layer), layer.name, channels)
+
+
+def values_range(layer: Image) -> tuple[float, float] | None:
+    """Return the values of an Image layer that mean black and white; None leaves it to the type."""
     if layer.rgb or np.dtype(layer.dtype).kind == "b":
-        return ImagePlane(pixels, None, layer.name)
+        return None
     low, high = layer.contrast_limits
-    return ImagePlane(pixels, (float(low), float(high)), layer.name)
+    return float(low), float(high)
 
 
 def image_notes(layer: Image) -> list[str]:
@@ -142,7 +169,7 @@ def labels_plane(layer: Labels, index: Index) -> NDArray[Any]:
     return np.array(full_data(layer)[index])
 
 
-def calibration(layer: Layer, index: Index = ()) -> dict[str, Any]:
+def calibration(layer: Layer, index: Index = (), channels: Channels | None = None) -> dict[str, Any]:
     """Return the settings that put a new layer on the pixels of another one.
 
     Parameters
@@ -152,6 +179,8 @@ def calibration(layer: Layer, index: Index = ()) -> dict[str, Any]:
     index : tuple of int
         Empty for a layer with all planes. For a plane of a stack, where it stands: the new layer has length 1 along the
         axes before the last two.
+    channels : Channels, optional
+        The layer's, of which `index` is without the axis: the new layer lies on all of them.
 
     Returns
     -------
@@ -159,13 +188,15 @@ def calibration(layer: Layer, index: Index = ()) -> dict[str, Any]:
         scale, translate, rotate, shear, affine, units, axis_labels.
     """
     translate = np.asarray(layer.translate, dtype=float)
-    if index:
+    count = 1 if channels is None else spatial_shape(layer)[channels.axis]
+    place = index if channels is None else channels.corner(index or (0,) * (layer.ndim - 3), count)
+    if any(place):
         corner = np.zeros(layer.ndim)
-        corner[: len(index)] = index
+        corner[: len(place)] = place
         shift = np.asarray(layer.data_to_world(corner)) - np.asarray(layer.data_to_world(np.zeros(layer.ndim)))
         # The layer's affine is applied after translate, so the shift is taken back through it.
         translate = translate + np.linalg.solve(np.asarray(layer.affine.linear_matrix), shift)
-    return {
+    settings = {
         "scale": np.asarray(layer.scale),
         "translate": translate,
         "rotate": np.asarray(layer.rotate),
@@ -174,6 +205,7 @@ def calibration(layer: Layer, index: Index = ()) -> dict[str, Any]:
         "units": layer.units,
         "axis_labels": layer.axis_labels,
     }
+    return settings if channels is None else channels.calibrated(settings, count)
 
 
 def same_place(first: Layer, first_index: Index, second: Layer, second_index: Index) -> bool:
@@ -250,6 +282,7 @@ def add_output(
     facts: Mapping[str, Any],
     on_top: bool = False,
     above: Layer | None = None,
+    channels: Channels | None = None,
     **settings: Any,
 ) -> Image:
     """Add an Image layer with a result for one plane, right above the layer it was made from, or on top of all.
@@ -274,16 +307,18 @@ def add_output(
         Whether it lies above all other layers.
     above : napari.layers.Layer, optional
         The layer right above which it lies; `source` by default.
+    channels : Channels, optional
+        Those of `source`, of which `index` is without the axis: the new layer lies on all of them.
     **settings
         Other settings of the layer.
     """
     active = viewer.layers.selection.active
     settings = {"rgb": False, **settings}
     layer = viewer.add_image(
-        data[(np.newaxis,) * len(index)],
+        as_layer_data(data, index, channels),
         name=name,
         metadata=with_provenance({}, **facts),
-        **calibration(source, index),
+        **calibration(source, index, channels),
         **settings,
     )
     if not on_top:
@@ -293,7 +328,15 @@ def add_output(
     return unwrap(layer)
 
 
-def update_output(layer: Image, data: NDArray[Any], index: Index, facts: Mapping[str, Any]) -> None:
+def update_output(
+    layer: Image, data: NDArray[Any], index: Index, facts: Mapping[str, Any], channels: Channels | None = None
+) -> None:
     """Give a layer of an earlier run the new result, and leave all that the user has changed on it."""
-    layer.data = data[(np.newaxis,) * len(index)]
+    layer.data = as_layer_data(data, index, channels)
     layer.metadata = with_provenance(layer.metadata, **facts)
+
+
+def as_layer_data(data: NDArray[Any], index: Index, channels: Channels | None) -> NDArray[Any]:
+    """Return a result at an index, or on all planes, as it lies in a layer with the :func:`calibration` for it."""
+    data = data[(np.newaxis,) * len(index)]
+    return data if channels is None else np.asarray(channels.on_layer(data))

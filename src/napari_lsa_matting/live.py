@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from lsa_engine.errors import TrimapError
 from lsa_engine.progress import Progress
+from napari_lsa_matting.channels import Channels
 from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.layers import ImagePlane, Index, full_data, image_plane, labels_plane
 from napari_lsa_matting.live_request import LiveRequest
@@ -25,12 +26,17 @@ _ANSWER_WITHIN_S = 1.0
 
 @dataclass(frozen=True, eq=False)
 class LiveScene:
-    """Two layers whose planes belong together, as they were when live mode began."""
+    """Two layers whose planes belong together, and how channels are read, as they were when live mode began."""
 
     image: Image
     trimap: Labels
     image_index: Index
     trimap_index: Index
+    channels: Channels | None = None
+
+    def plane(self) -> ImagePlane:
+        """Return the picture."""
+        return image_plane(self.image, self.image_index, self.channels)
 
 
 class LiveMode(QObject):
@@ -88,7 +94,7 @@ class LiveMode(QObject):
         """
         self.scene = scene
         self._settings = live_settings(settings)
-        self._plane = image_plane(scene.image, scene.image_index)
+        self._plane = scene.plane()
         self._data = full_data(scene.image)
         self.note_edit()
 
@@ -118,7 +124,7 @@ class LiveMode(QObject):
         image = self.scene.image
         if full_data(image) is not self._data:
             self.stop("the image was replaced.")
-        elif image_plane(image, self.scene.image_index).data_range != self._plane.data_range:
+        elif self.scene.plane().data_range != self._plane.data_range:
             self.stop("the image's contrast limits, which say what is black and white, were changed.")
         else:
             self._look_at_image = True

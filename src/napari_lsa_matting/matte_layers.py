@@ -98,9 +98,10 @@ class MatteLayers:
         paths = {"image_path": image.source.path, "trimap_path": trimap.source.path}
         facts = {"image": image.name, "trimap": trimap.name, "plane": list(index), **paths, **outcome.record()}
         self._last = (weakref.ref(image), index, outcome)
+        channels = outcome.image.channels
         alpha = self._find(image, index, "alpha")
         if alpha is not None and alpha.data.shape[-2:] == result.alpha.shape:
-            update_output(alpha, result.alpha, index, {"kind": "alpha", **facts})
+            update_output(alpha, result.alpha, index, {"kind": "alpha", **facts}, channels)
         else:
             alpha = add_output(
                 self._viewer,
@@ -109,6 +110,7 @@ class MatteLayers:
                 index,
                 name="alpha",
                 facts={"kind": "alpha", **facts},
+                channels=channels,
                 colormap="gray",
                 contrast_limits=(0.0, 1.0),
             )
@@ -120,7 +122,7 @@ class MatteLayers:
             if pixels is None or layer.data.shape[-2:] != pixels.shape:
                 layer.visible = False
             else:
-                update_output(layer, pixels, index, {"kind": kind, **facts})
+                update_output(layer, pixels, index, {"kind": kind, **facts}, channels)
         self.changed.emit()
         return alpha
 
@@ -154,11 +156,11 @@ class MatteLayers:
         last = self.last
         if last is None:
             return None
-        image, index = last.image, last.index
+        image, index, channels = last.image, last.index, last.outcome.image.channels
         facts = {"kind": kind, "image": image.name, "plane": list(index), **last.outcome.record()}
         layer = self._find(image, index, kind)
-        if layer is not None and layer.data.shape[len(index) :] == pixels.shape:
-            update_output(layer, pixels, index, facts)
+        if layer is not None and layer.data.shape[-pixels.ndim :] == pixels.shape:
+            update_output(layer, pixels, index, facts, channels)
             return layer
         look = _LOOKS[kind]
         layer = add_output(
@@ -168,6 +170,7 @@ class MatteLayers:
             index,
             name=look.name,
             facts=facts,
+            channels=channels,
             on_top=look.on_top,
             above=None if look.on_top else self._find(image, index, "alpha"),
             blending="translucent_no_depth",

@@ -82,7 +82,7 @@ class MatteOutcome:
     def record(self) -> dict[str, Any]:
         """Return how the matte was made, as plain values for a layer's metadata."""
         return {
-            "data_range": self.image.data_range and list(self.image.data_range),
+            **self.image.record(),
             "settings": self.settings.to_dict(),
             **self.inputs,
             **({"corrections": len(self.strokes) - 1} if len(self.strokes) > 1 else {}),

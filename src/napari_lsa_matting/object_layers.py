@@ -47,13 +47,13 @@ def show_separately(
 ) -> list[Image]:
     """Show a layer for every object, named after it; those of an earlier run are updated in place."""
     session = session_of(viewer)
-    layers, names = [], ObjectNames(labels)
+    layers, names, channels = [], ObjectNames(labels), outcome.image.channels
     for label, alpha in outcome.alphas.items():
         facts = {**_facts(image, index, labels, outcome), "object": label, "report": outcome.reports[label].to_dict()}
         purpose = ("alpha of object", index, label)
         layer = session.output(image, purpose)
         if isinstance(layer, Image) and layer in viewer.layers and layer.data.shape[-2:] == alpha.shape:
-            update_output(layer, alpha, index, facts)
+            update_output(layer, alpha, index, facts, channels)
         else:
             layer = add_output(
                 viewer,
@@ -62,6 +62,7 @@ def show_separately(
                 index,
                 name=f"alpha {names[label]}",
                 facts=facts,
+                channels=channels,
                 colormap="gray",
                 contrast_limits=(0.0, 1.0),
                 # Mattes of many objects are seen together: where none is, they are black.
@@ -81,7 +82,10 @@ def show_stacked(viewer: ViewerModel, image: Image, index: Index, labels: Labels
     facts = {**_facts(image, index, labels, outcome), "objects": list(outcome.alphas), "names": names}
     facts["reports"] = reports
     stack = np.stack(list(outcome.alphas.values()))
-    stack = stack.reshape(len(stack), *(1,) * len(index), *stack.shape[1:])
+    # The axis of the objects comes before all others of the image, so that of channels stays between.
+    channels = None if outcome.image.channels is None else outcome.image.channels.keeping()
+    leading = len(index) + (channels is not None)
+    stack = stack.reshape(len(stack), *(1,) * leading, *stack.shape[1:])
     purpose = ("alphas of objects", index)
     layer = session.output(image, purpose)
     if isinstance(layer, Image) and layer in viewer.layers and layer.data.shape == stack.shape:
@@ -95,7 +99,7 @@ def show_stacked(viewer: ViewerModel, image: Image, index: Index, labels: Labels
         colormap="gray",
         contrast_limits=(0.0, 1.0),
         rgb=False,
-        **with_axis_in_front(calibration(image, index)),
+        **with_axis_in_front(calibration(image, index, channels)),
     )
     session.remember_output(image, purpose, layer)
     return layer

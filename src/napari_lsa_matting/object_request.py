@@ -73,7 +73,7 @@ class ObjectsOutcome:
     def record(self) -> dict[str, Any]:
         """Return how the mattes were made, as plain values for a layer's metadata."""
         return {
-            "data_range": self.image.data_range and list(self.image.data_range),
+            **self.image.record(),
             "settings": self.settings.to_dict(),
             "band": {"inner": self.band.inner, "outer": self.band.outer, "spacing": list(self.band.spacing)},
             **self.inputs,

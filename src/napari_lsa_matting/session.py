@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from lsa_engine.inference.matter import Matter
+    from napari_lsa_matting.channels import Channels
     from napari_lsa_matting.live_state import LiveState
 
 _LOOK_EVERY_S = 0.05
@@ -45,13 +46,18 @@ class Session:
         What the network has in hand for live correction; only for the thread that has the network.
     trained : list of str
         Weights files that a training run has made and the user wants to use, the latest last.
+    channels : WeakKeyDictionary of Layer to Channels or None
+        How the user has said that the channels of images are read.
     """
 
     weights_offered = Signal(str)
     """A weights file that the widgets of this viewer are to use."""
+    channels_chosen = Signal()
+    """The user has said how the channels of an image are read."""
 
     def __init__(self) -> None:
         self.trained: list[str] = []
+        self.channels: weakref.WeakKeyDictionary[Layer, Channels | None] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
         self._matter: Matter | None = None
         self._key: tuple[object, ...] = ()
@@ -106,6 +112,11 @@ class Session:
         name = str(path)
         self.trained = [*(file for file in self.trained if file != name), name]
         self.weights_offered.emit(name)
+
+    def choose_channels(self, image: Layer, channels: Channels | None) -> None:
+        """Let the widgets of this viewer read the channels of an image in this way."""
+        self.channels[image] = channels
+        self.channels_chosen.emit()
 
     def remember_output(self, source: Layer, purpose: object, output: Layer) -> None:
         """Note that `output` was made from `source`, so that a later run can update it in place."""

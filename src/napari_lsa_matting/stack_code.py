@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lsa_engine.versions import versions
 from napari_lsa_matting.code_inputs import Recorded
 from napari_lsa_matting.code_snippet import NUMPY, Input, Script, Source, call, named
+from napari_lsa_matting.layers import Index
 from napari_lsa_matting.live_state import PackedLabels
 from napari_lsa_matting.matte_code import matte_arguments, matter_line
 from napari_lsa_matting.matte_request import NETWORK
@@ -111,11 +112,21 @@ def _frames(image: StackImage, seen: Mapping[int, str], path: str | None) -> Inp
         for frame, sha256 in sorted(seen.items())
     }
     arrays = {f"image_{frame}": read for frame, read in recorded.items()}
-    return Input(arrays, _image_of('arrays[f"image_{frame}"]'), None if path is None else _pages(image, recorded, path))
+    reading = 'arrays[f"image_{frame}"]'
+    merging = image.frame(next(iter(recorded))).merging
+    if merging is not None:  # a file of channels is none of the stacks that the engine reads
+        unmerged = {f"image_{frame}": partial(_unmerged, image, frame, each) for frame, each in recorded.items()}
+        return Input(unmerged, _image_of(f"lsa.merge_channels({reading}, {merging!r})"))
+    return Input(arrays, _image_of(reading), None if path is None else _pages(image, recorded, path))
+
+
+def _unmerged(image: StackImage, frame: int, merged: Recorded) -> NDArray[Any]:
+    merged()  # refuses what was changed since
+    return np.asarray(image.frame(frame).pixels)
 
 
 def _pages(image: StackImage, recorded: Mapping[int, Recorded], path: str) -> Source:
-    places = {frame: image.frames.at(frame) for frame in recorded}
+    places = {frame: _single(image, frame) for frame in recorded}
     leading = tuple(int(length) for length in image.data.shape[: len(image.frames.index)])
     pages = {frame: int(np.ravel_multi_index(place, leading)) for frame, place in places.items()}
     part = "[..., :3]" if image.data.shape[len(leading) + 2 :] == (4,) else ""
@@ -132,6 +143,14 @@ def _pages(image: StackImage, recorded: Mapping[int, Recorded], path: str) -> So
     lines = (f"stack = read_stack({path!r})", *(() if same else (f"pages = {pages!r}",)))
     reading = f"stack.page({'frame' if same else 'pages[frame]'}){part}"
     return Source((*lines, *_image_of(reading)), ("lsa_engine.image_io.stacks.read_stack",), holds)
+
+
+def _single(image: StackImage, frame: int) -> Index:
+    """Return where the one picture of a frame lies on all axes before the last two."""
+    place, channels = image.place(frame), image.channels
+    if channels is None or not isinstance(channels.use, int):
+        return place
+    return (*place[: channels.axis], channels.use, *place[channels.axis :])
 
 
 def _colours(page: NDArray[Any], part: str) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+from napari_lsa_matting.channels import Channels, axis_name
 from napari_lsa_matting.checks import match_planes
 from napari_lsa_matting.layers import METADATA_KEY, Index, full_data, same_place, spatial_shape
 from napari_lsa_matting.trimap_layer import BACKGROUND, FOREGROUND, UNKNOWN
@@ -118,18 +119,12 @@ def some_frames(frames: Iterable[int]) -> str:
     return f"frame{'' if len(listed) == 1 else 's'} {numbers(listed)}"
 
 
-def frame_axes(image: Image | None) -> list[tuple[str, int]]:
+def frame_axes(image: Image | None, channels: Channels | None = None) -> list[tuple[str, int]]:
     """Return the axes of an image along which frames can lie, each with its name for a person; the last one first."""
     if image is None:
         return []
-    lengths = spatial_shape(image)[:-2]
-    return [(f"{axis_name(image, axis)} ({length})", axis) for axis, length in reversed(list(enumerate(lengths)))]
-
-
-def axis_name(layer: Layer, axis: int) -> str:
-    """Return the label of an axis, or its number where napari gave the label."""
-    label = str(layer.axis_labels[axis])
-    return f"axis {axis}" if label.lstrip("-").isdigit() else label
+    axes = [axis for axis in range(len(spatial_shape(image)) - 2) if channels is None or axis != channels.axis]
+    return [(f"{axis_name(image, axis)} ({spatial_shape(image)[axis]})", axis) for axis in reversed(axes)]
 
 
 def is_time(layer: Layer, axis: int) -> bool:
@@ -137,10 +132,17 @@ def is_time(layer: Layer, axis: int) -> bool:
     return str(layer.axis_labels[axis]).lower() in ("t", "time", "frame", "frames")
 
 
-def find_stack(viewer: ViewerModel, image: Image | None, trimap: Labels | None, axis: int | None) -> Stack:
+def find_stack(
+    viewer: ViewerModel,
+    image: Image | None,
+    trimap: Labels | None,
+    axis: int | None,
+    channels: Channels | None = None,
+) -> Stack:
     """Return how the frames of an image along an axis belong to those of a trimap.
 
-    Axes before the last two other than this one stay where the viewer stands.
+    Axes before the last two other than this one stay where the viewer stands. The trimap may lie on all `channels` of
+    the image.
 
     Raises
     ------
@@ -153,17 +155,22 @@ def find_stack(viewer: ViewerModel, image: Image | None, trimap: Labels | None, 
         raise InputError(f"{image.name!r} is one picture without frames: use the Matting widget, or choose a stack.")
     if trimap is None:
         raise InputError("There is no trimap: make one for this stack with the Trimap widget.")
-    problem = match_planes(viewer, image, trimap, axes=3).problem
-    if problem is not None:
-        raise InputError(problem)
     from_the_end = image.ndim - axis
     theirs = trimap.ndim - from_the_end
     count = spatial_shape(image)[axis]
-    if from_the_end > 3 and (
-        theirs < 0
-        or spatial_shape(trimap)[theirs:] != spatial_shape(image)[axis:]
-        or not same_place(image, _zeros(axis), trimap, _zeros(theirs))
-    ):
+    on_all = channels is not None and axis < channels.axis and spatial_shape(image) != spatial_shape(trimap)
+    problem = match_planes(viewer, image, trimap, axes=2 if on_all else 3).problem
+    if problem is not None:
+        raise InputError(problem)
+    if channels is not None and on_all:
+        covered = theirs >= 0 and _on_all_channels(image, axis, trimap, theirs, channels)
+    else:
+        covered = from_the_end <= 3 or (
+            theirs >= 0
+            and spatial_shape(trimap)[theirs:] == spatial_shape(image)[axis:]
+            and same_place(image, _zeros(axis), trimap, _zeros(theirs))
+        )
+    if not covered:
         raise InputError(
             f"{trimap.name!r} does not cover the frames of {image.name!r} along {axis_name(image, axis)}: make a "
             "trimap for this image with the Trimap widget."
@@ -174,6 +181,15 @@ def find_stack(viewer: ViewerModel, image: Image | None, trimap: Labels | None, 
         count=count,
         seen=_seen(image, viewer, axis, count),
     )
+
+
+def _on_all_channels(image: Image, axis: int, trimap: Labels, theirs: int, channels: Channels) -> bool:
+    """Return whether a trimap has a plane for each frame of an image, which lies on all the image's channels."""
+    ours, others = list(spatial_shape(image)[axis:]), list(spatial_shape(trimap)[theirs:])
+    ours[channels.axis - axis] = 1
+    here, there = (layer.data_to_world(np.zeros(layer.ndim)) for layer in (image, trimap))
+    apart = abs(here[axis] - there[theirs])
+    return ours == others and bool(apart <= 0.1 * abs(float(image.scale[axis])))
 
 
 def _zeros(count: int) -> Index:

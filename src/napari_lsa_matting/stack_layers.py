@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ from napari_lsa_matting.session import session_of
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_lsa_matting.channels import Channels
     from napari_lsa_matting.stack_requests import StackOutcome
 
 _PURPOSE = "alphas of the stack"
@@ -36,20 +38,23 @@ class StackLayers:
         # Images that were given other pixels since their alphas were made, so that those are of no use any more.
         self._replaced: weakref.WeakSet[Image] = weakref.WeakSet()
 
-    def earlier(self, image: Image) -> NDArray[Any] | None:
-        """Return the alphas of an earlier run on these pixels, or None."""
-        layer = self._find(image)
-        return layer.data if layer is not None and image not in self._replaced else None
+    def earlier(self, image: Image, channels: Channels | None) -> NDArray[Any] | None:
+        """Return the alphas of an earlier run on these pixels, without the axis of channels, or None."""
+        layer = self._find(image, channels)
+        if layer is None or image in self._replaced:
+            return None
+        return np.asarray(layer.data).reshape(shape_of_alphas(image, channels))
 
     def show(self, image: Image, outcome: StackOutcome, facts: Mapping[str, Any]) -> Image:
         """Show the alphas of a stack, in place if there are some already; return their layer."""
-        layer = self._find(image)
+        channels = outcome.image.channels
+        layer = self._find(image, channels)
         kept = [] if layer is None or image in self._replaced else _records_of(layer)
         planes = [record["plane"] for record in outcome.records]
         records = [record for record in kept if record["plane"] not in planes] + outcome.records
         facts = {"kind": "alpha", **facts, "frames": sorted(records, key=lambda record: record["plane"])}
         if layer is not None:
-            update_output(layer, outcome.alpha, (), facts)
+            update_output(layer, outcome.alpha, (), facts, channels)
         else:
             layer = add_output(
                 self._viewer,
@@ -58,10 +63,11 @@ class StackLayers:
                 (),
                 name=f"alpha of {image.name}",
                 facts=facts,
+                channels=channels,
                 colormap="gray",
                 contrast_limits=(0.0, 1.0),
             )
-            self._session.remember_output(image, _PURPOSE, layer)
+            self._session.remember_output(image, _purpose(channels), layer)
         self._replaced.discard(image)
         if image not in self._followed:
             self._followed.add(image)
@@ -76,11 +82,24 @@ class StackLayers:
     def _note_replaced(self, event: Any) -> None:
         self._replaced.add(event.source)
 
-    def _find(self, image: Image) -> Image | None:
-        layer = self._session.output(image, _PURPOSE)
+    def _find(self, image: Image, channels: Channels | None) -> Image | None:
+        layer = self._session.output(image, _purpose(channels))
         if not isinstance(layer, Image) or layer not in self._viewer.layers:
             return None
-        return layer if layer.data.shape == spatial_shape(image) else None
+        shape = shape_of_alphas(image, channels)
+        alphas = np.broadcast_to(np.float32(0), shape)  # takes no memory
+        expected = alphas if channels is None else channels.on_layer(alphas)
+        return layer if layer.data.shape == expected.shape else None
+
+
+def shape_of_alphas(image: Image, channels: Channels | None) -> tuple[int, ...]:
+    """Return the lengths of an image's axes without that of channels."""
+    shape = spatial_shape(image)
+    return shape if channels is None else channels.without(shape)
+
+
+def _purpose(channels: Channels | None) -> tuple[object, ...]:
+    return _PURPOSE, None if channels is None else channels.axis
 
 
 def _records_of(layer: Image) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, Progress, ProgressCallback, Steps
-from napari_lsa_matting.layers import ImagePlane, full_data
+from napari_lsa_matting.layers import ImagePlane, Index, full_data, values_range
 from napari_lsa_matting.live_state import PackedLabels, repeatable
 from napari_lsa_matting.matte_request import MatteRequest, MatteSettings
 from napari_lsa_matting.stack_frames import Frames, KindsRequest, kind_of
@@ -22,6 +22,7 @@ from napari_lsa_matting.stack_problems import no_trimap_in
 
 if TYPE_CHECKING:
     from lsa_engine.inference.results import Report
+    from napari_lsa_matting.channels import Channels
     from napari_lsa_matting.session import Session
 
 
@@ -39,24 +40,31 @@ class StackImage:
         As in :class:`~napari_lsa_matting.layers.ImagePlane`.
     name : str
         The layer's name.
+    channels : Channels or None
+        How each frame is made of the image's channels.
     """
 
     data: Any
     frames: Frames
     data_range: tuple[float, float] | None
     name: str
+    channels: Channels | None = None
 
     @classmethod
-    def of(cls, layer: Image, frames: Frames) -> StackImage:
+    def of(cls, layer: Image, frames: Frames, channels: Channels | None = None) -> StackImage:
         """Return the frames of a layer; nothing is read."""
-        if layer.rgb or np.dtype(layer.dtype).kind == "b":
-            return cls(full_data(layer), frames, None, layer.name)
-        low, high = layer.contrast_limits
-        return cls(full_data(layer), frames, (float(low), float(high)), layer.name)
+        return cls(full_data(layer), frames, values_range(layer), layer.name, channels)
+
+    def place(self, frame: int) -> Index:
+        """Return where the result of a frame lies: its index without the axis of channels."""
+        index = self.frames.at(frame)
+        return index if self.channels is None else self.channels.without(index)
 
     def frame(self, frame: int) -> ImagePlane:
         """Return a frame as it is."""
-        return ImagePlane(self.data[self.frames.at(frame)], self.data_range, self.name)
+        place = self.place(frame)
+        pixels = self.data[place if self.channels is None else self.channels.at(place)]
+        return ImagePlane(pixels, self.data_range, self.name, self.channels)
 
     def colours(self, frame: int) -> NDArray[Any]:
         """Return the pixels (H, W) or (H, W, 3) of a frame in memory."""
@@ -92,7 +100,7 @@ class StackOutcome:
     Attributes
     ----------
     alpha : array
-        float32, all planes of the image: the new mattes, those of before, 0 elsewhere.
+        float32, all planes of the image, without the axis of channels: the new mattes, those of before, 0 elsewhere.
     records : list of dict
         For each frame that was matted: its plane, how it was made, and its report, as plain values.
     image : StackImage
@@ -130,7 +138,7 @@ class StackRequest:
     image : StackImage
         The stack.
     shape : tuple of int
-        The lengths of the image's axes.
+        The lengths of the image's axes, without that of channels.
     trimaps : KindsRequest
         Its trimaps; copied when the run begins, so that painting does not change it.
     wanted : range
@@ -167,7 +175,7 @@ class StackRequest:
         for done, (frame, labels) in enumerate(trimaps.items()):
             watch = _FrameProgress(progress, frame, done, len(trimaps), start) if len(trimaps) > 1 else progress
             outcome = MatteRequest(self.session, self.image.frame(frame), labels, self.settings).run(watch, cancel)
-            index = self.image.frames.at(frame)
+            index = self.image.place(frame)
             alpha[index] = outcome.result.alpha
             mattes[frame] = FrameMatte(
                 labels=PackedLabels.of(labels),

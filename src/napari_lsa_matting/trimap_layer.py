@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_lsa_matting.layers import Index, calibration, full_data, plane_grid, with_provenance
+from napari_lsa_matting.channels import channels_of
+from napari_lsa_matting.layers import Index, as_layer_data, calibration, full_data, plane_grid, with_provenance
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -71,10 +72,15 @@ def add_trimap_layer(viewer: ViewerModel, like: Layer, planes: dict[Index, NDArr
         Labels 0, 1, 2 of some planes; empty for a trimap to be painted.
     """
     leading, plane = plane_grid(like)
+    channels = None if () in planes else channels_of(viewer, like)
+    if channels is not None:  # one trimap lies on them all
+        leading, planes = channels.without(leading), {channels.without(key): made for key, made in planes.items()}
     labels = np.zeros((*leading, *plane), np.uint8)
     for index, values in planes.items():
         labels[index] = values
-    layer: Labels = unwrap(viewer.add_labels(labels, **trimap_settings(), **calibration(like)))
+    layer: Labels = unwrap(
+        viewer.add_labels(as_layer_data(labels, (), channels), **trimap_settings(), **calibration(like, (), channels))
+    )
     layer.brush_size = max(5, round(max(plane) / 40))
     layer.selected_label = FOREGROUND
     return layer
