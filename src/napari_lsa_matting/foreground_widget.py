@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from qtpy.QtGui import QImage, QPalette, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QSizePolicy
 
+from napari_lsa_matting.channel_choice import ChannelChoice
+from napari_lsa_matting.channels import Channels
 from napari_lsa_matting.checks import Pair, match_planes, missing
 from napari_lsa_matting.code_snippet import Script
 from napari_lsa_matting.copy_code import CopyCode
@@ -74,6 +76,8 @@ class ForegroundWidget(Panel):
             "Image",
             LayerChoice(napari_viewer, is_picture, tooltip="The picture; of a stack, the plane that is seen."),
         )
+        self.channels = ChannelChoice(napari_viewer, what, self.image)
+        self.channels.changed.connect(self.refresh_soon)
         self.alpha = self.add_choice(
             what,
             "Alpha",
@@ -127,13 +131,14 @@ class ForegroundWidget(Panel):
 
     def refresh(self) -> None:
         """Say what stands against a run."""
+        self.channels.refresh()
         pair = self._pair()
         problem = pair.problem
         if problem is None and not self._refines and not self._wanted():
             problem = "No result is chosen: tick at least one."
         self.controls.set_problem(problem)
         image = self.image.layer
-        self.notes.say(*(image_notes(image) if image is not None else []))
+        self.notes.say(*(image_notes(image) if image is not None else []), self.channels.note)
 
     def run(self) -> None:
         """Estimate the colours of what is chosen, in the background."""
@@ -142,16 +147,18 @@ class ForegroundWidget(Panel):
             self.refresh()
             return
         image, alpha = self.image.layer, self.alpha.layer
-        planes = image_plane(image, pair.first), image_plane(alpha, pair.second)
+        channels = self.channels.channels
+        index = pair.first if channels is None else channels.without(pair.first)
+        planes = image_plane(image, index, channels), image_plane(alpha, pair.second)
         method, ink = str(self.method.value), self.palette().color(QPalette.ColorRole.WindowText).name()
         paths = image.source.path, alpha.source.path
         facts = {
             "image": image.name,
             "alpha": alpha.name,
-            "plane": list(pair.first),
+            "plane": list(index),
             "image_path": paths[0],
             "alpha_path": paths[1],
-            "data_range": planes[0].data_range and list(planes[0].data_range),
+            **planes[0].record(),
             "method": method,
         }
         request: ForegroundRequest | RefineForegroundRequest
@@ -163,7 +170,7 @@ class ForegroundWidget(Panel):
             request = ForegroundRequest(*planes, method, self._wanted(), ink)
             script = partial(estimate_script, request, *paths)
         sources = {layer: full_data(layer) for layer in (image, alpha)}
-        deliver = partial(self._show, sources, image, alpha, pair.first, facts, script)
+        deliver = partial(self._show, sources, image, alpha, index, channels, facts, script)
         self.controls.start(f"Foreground of {image.name}", request.run, deliver)
 
     @property
@@ -217,6 +224,7 @@ class ForegroundWidget(Panel):
         image: Image,
         alpha: Image,
         index: Index,
+        channels: Channels | None,
         facts: dict[str, Any],
         script: Callable[[ForegroundOutcome], Script],
         outcome: ForegroundOutcome,
@@ -235,7 +243,7 @@ class ForegroundWidget(Panel):
             made = {"kind": kind, **facts, **outcome.inputs, "versions": outcome.versions}
             layer = session.output(image, (kind, index))
             if isinstance(layer, Image) and layer in self.viewer.layers and layer.data.shape[-3:] == pixels.shape:
-                update_output(layer, pixels, index, made)
+                update_output(layer, pixels, index, made, channels)
                 shown.append(layer)
                 continue
             layer = add_output(
@@ -245,6 +253,7 @@ class ForegroundWidget(Panel):
                 index,
                 name=kind,
                 facts=made,
+                channels=channels,
                 on_top=True,
                 rgb=True,
                 blending="translucent_no_depth",

@@ -10,6 +10,8 @@ from magicgui.widgets import CheckBox
 from napari.layers import Image, Labels
 
 from lsa_engine.errors import InputError
+from napari_lsa_matting.channel_choice import ChannelChoice
+from napari_lsa_matting.channels import Channels
 from napari_lsa_matting.checks import Pair, check_objects, check_trimap, match_planes, missing
 from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.layer_choice import LayerChoice
@@ -66,6 +68,8 @@ class MattingWidget(Panel):
             "Image",
             LayerChoice(napari_viewer, is_picture, tooltip="The picture; of a stack, the plane that is seen."),
         )
+        self.channels = ChannelChoice(napari_viewer, what, self.image)
+        self.channels.changed.connect(self.refresh_soon)
         self.trimap = self.add_choice(
             what,
             "Labels",
@@ -107,6 +111,7 @@ class MattingWidget(Panel):
 
     def refresh(self) -> None:
         """Say what stands against a run, or what is to be known of it."""
+        self.channels.refresh()
         pair = self._pair()
         self.controls.set_problem(pair.problem or self.options.problem)
         self.view.refresh()
@@ -116,7 +121,7 @@ class MattingWidget(Panel):
         self.live_box.tooltip = problem or _LIVE_TIP
         image = self.image.layer
         notes = image_notes(image) if image is not None else []
-        self.notes.say(*(finding.text for finding in pair.findings if not finding.blocks), *notes)
+        self.notes.say(*(finding.text for finding in pair.findings if not finding.blocks), *notes, self.channels.note)
 
     def use_weights(self, path: str | Path) -> None:
         """Choose a weights file, and offer it from now on."""
@@ -133,13 +138,14 @@ class MattingWidget(Panel):
         if self.objects.wanted:
             self._run_objects(image, trimap, pair)
             return
+        index, channels = self._place(pair)
         request = MatteRequest(
             session=session_of(self.viewer),
-            image=image_plane(image, pair.first),
+            image=image_plane(image, index, channels),
             labels=labels_plane(trimap, pair.second),
             settings=self.options.settings,
         )
-        deliver = partial(self._show_outcome, image, full_data(image), trimap, pair.first)
+        deliver = partial(self._show_outcome, image, full_data(image), trimap, index)
         self.controls.start(f"Matting {image.name}", request.run, deliver)
 
     def close_down(self) -> None:
@@ -159,6 +165,11 @@ class MattingWidget(Panel):
             return check_objects(self.viewer, image, trimap)
         return check_trimap(self.viewer, image, trimap)
 
+    def _place(self, pair: Pair) -> tuple[Index, Channels | None]:
+        """Return where the image is seen, without the axis of its channels, and how those are read."""
+        channels = self.channels.channels
+        return pair.first if channels is None else channels.without(pair.first), channels
+
     def _read_labels(self, _: object = None) -> None:
         """Take labels that were chosen for a trimap or for objects, by what is seen of them."""
         layer = self.trimap.layer
@@ -170,16 +181,17 @@ class MattingWidget(Panel):
             self.objects.take(layer, plane)
 
     def _run_objects(self, image: Image, labels: Labels, pair: Pair) -> None:
+        index, channels = self._place(pair)
         request = ObjectsRequest(
             session=session_of(self.viewer),
-            image=image_plane(image, pair.first),
+            image=image_plane(image, index, channels),
             labels=labels_plane(labels, pair.second),
             names=ObjectNames(labels),
             band=self.objects.band(labels),
             settings=self.options.settings,
         )
         stacked = bool(self.objects.stacked.value)
-        deliver = partial(self._show_objects, image, full_data(image), labels, pair.first, stacked)
+        deliver = partial(self._show_objects, image, full_data(image), labels, index, stacked)
         self.controls.start(f"Matting {labels.name}", request.run, deliver)
 
     def _show_objects(
@@ -232,6 +244,7 @@ class MattingWidget(Panel):
         self.image.edited.connect(self.live.note_image)
         self.options.changed.connect(lambda: self.live.adopt(self.options.settings))
         self.image.changed.connect(self._check_live)
+        self.channels.changed.connect(self._check_live)
         self.trimap.changed.connect(self._check_live)
         self.viewer.layers.events.removed.connect(self._note_removed)
 
@@ -245,7 +258,8 @@ class MattingWidget(Panel):
             return
         image, trimap = self.image.layer, self.trimap.layer
         pair = match_planes(self.viewer, image, trimap)
-        self.live.start(LiveScene(image, trimap, pair.first, pair.second), self.options.settings)
+        index, channels = self._place(pair)
+        self.live.start(LiveScene(image, trimap, index, pair.second, channels), self.options.settings)
 
     def _check_live(self, _: object = None) -> None:
         """End live mode if its layers are no longer there, or no longer what is chosen and seen."""
@@ -264,7 +278,10 @@ class MattingWidget(Panel):
         pair = match_planes(self.viewer, scene.image, scene.trimap)
         if pair.problem is not None:
             return self.live.stop(pair.problem)
-        if (pair.first, pair.second) != (scene.image_index, scene.trimap_index):
+        index, channels = self._place(pair)
+        if channels != scene.channels:
+            return self.live.stop("the channels are read in another way.")
+        if (index, pair.second) != (scene.image_index, scene.trimap_index):
             return self.live.stop("another plane is seen.")
         return None
 

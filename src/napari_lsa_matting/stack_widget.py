@@ -9,6 +9,8 @@ from magicgui.widgets import ComboBox, FloatSpinBox
 from napari.layers import Image, Labels
 
 from lsa_engine.errors import InputError
+from napari_lsa_matting.channel_choice import ChannelChoice
+from napari_lsa_matting.channels import axis_name
 from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.frame_range import FrameRange
 from napari_lsa_matting.latest_job import LatestJob
@@ -20,7 +22,6 @@ from napari_lsa_matting.layers import (
     is_picture,
     is_trimap,
     pixel_spacing,
-    spatial_shape,
 )
 from napari_lsa_matting.matting_options import MattingOptions
 from napari_lsa_matting.notifications import notify_error
@@ -34,13 +35,13 @@ from napari_lsa_matting.stack_frames import (
     FrameKinds,
     KindsRequest,
     Stack,
-    axis_name,
     find_stack,
+    frame_axes,
     is_time,
     record_proposals,
     some_frames,
 )
-from napari_lsa_matting.stack_layers import StackLayers
+from napari_lsa_matting.stack_layers import StackLayers, shape_of_alphas
 from napari_lsa_matting.stack_problems import (
     LOOKING,
     describe_frames,
@@ -101,7 +102,9 @@ class StackWidget(Panel):
 
     def refresh(self) -> None:
         """Look at the trimaps in the background, and say what can be done with them."""
-        self.range.offer_axes(self.image.layer)
+        self.channels.refresh()
+        image = self.image.layer
+        self.range.offer_axes(image, frame_axes(image, self.channels.channels))
         try:
             stack = self._stack()
         except InputError as error:
@@ -124,7 +127,7 @@ class StackWidget(Panel):
             return
         trimap = self.trimap.layer
         request = ProposeRequest(
-            image=StackImage.of(self.image.layer, stack.image),
+            image=StackImage.of(self.image.layer, stack.image, self.channels.channels),
             trimaps=KindsRequest.of(trimap, stack),
             wanted=self.range.wanted,
             method=self.method.value,
@@ -145,15 +148,15 @@ class StackWidget(Panel):
         except InputError:  # changed since the last look
             self.refresh()
             return
-        image, trimap = self.image.layer, self.trimap.layer
+        image, trimap, channels = self.image.layer, self.trimap.layer, self.channels.channels
         request = StackRequest(
             session=session_of(self.viewer),
-            image=StackImage.of(image, stack.image),
-            shape=spatial_shape(image),
+            image=StackImage.of(image, stack.image, channels),
+            shape=shape_of_alphas(image, channels),
             trimaps=KindsRequest.of(trimap, stack),
             wanted=self.range.wanted,
             settings=self.options.settings,
-            earlier=self._layers.earlier(image),
+            earlier=self._layers.earlier(image, channels),
         )
         facts = {
             "image": image.name,
@@ -188,6 +191,8 @@ class StackWidget(Panel):
                 tooltip="A z-stack or a time series.",
             ),
         )
+        self.channels = ChannelChoice(self.viewer, what, self.image)
+        self.channels.changed.connect(self.refresh_soon)
         self.trimap = self.add_choice(
             what,
             "Trimap",
@@ -246,7 +251,7 @@ class StackWidget(Panel):
         return self.controls.busy or self.proposing.busy or self._writer is not None
 
     def _stack(self) -> Stack:
-        return find_stack(self.viewer, self.image.layer, self.trimap.layer, self.axis.value)
+        return find_stack(self.viewer, self.image.layer, self.trimap.layer, self.axis.value, self.channels.channels)
 
     def _choose_this(self, _: bool = False) -> None:
         try:
@@ -274,7 +279,9 @@ class StackWidget(Panel):
             proposing = matting = _WAIT
         self.proposing.set_problem(proposing)
         self.controls.set_problem(matting or self.options.problem)
-        self.notes.say(*(image_notes(image) if image is not None else []))
+        self.notes.say(
+            *(image_notes(image) if image is not None else []), self.channels.note if self.channels.channels else None
+        )
 
     def _known_kinds(self, stack: Stack) -> FrameKinds | None:
         """Return what the frames of a stack were when they were last looked at."""
