@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lsa_engine.errors import InputError
 from napari_lsa_matting.layers import Index, plane_index, same_place, spatial_shape, volume_index
-from napari_lsa_matting.trimap_layer import Finding, examine, plane_of
+from napari_lsa_matting.trimap_layer import Finding
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
+
+    from napari_lsa_matting.labels_look import LabelsLook
+
+LOOKING = "Looking at the labels …"
 
 
 @dataclass(frozen=True)
@@ -72,20 +74,24 @@ def match_at(first: Layer, first_index: Index, second: Layer, second_index: Inde
     return Pair(first_index, second_index)
 
 
-def check_trimap(viewer: ViewerModel, image: Image, trimap: Labels) -> Pair:
+def check_trimap(viewer: ViewerModel, image: Image, trimap: Labels, look: LabelsLook) -> Pair:
     """Check that a trimap layer can be used for an image layer, and say in words what cannot be."""
     pair = match_planes(viewer, image, trimap)
     if pair.findings:
         return pair
-    return Pair(pair.first, pair.second, tuple(examine(np.asarray(plane_of(trimap, pair.second)))))
+    findings = look.findings(trimap, pair.second)
+    return missing(LOOKING) if findings is None else Pair(pair.first, pair.second, findings)
 
 
-def check_objects(viewer: ViewerModel, image: Image, labels: Labels) -> Pair:
+def check_objects(viewer: ViewerModel, image: Image, labels: Labels, look: LabelsLook) -> Pair:
     """Check that a segmentation belongs to an image layer, and has objects where the viewer stands."""
     pair = match_planes(viewer, image, labels)
-    if pair.findings or np.asarray(plane_of(labels, pair.second)).max() > 0:
+    if pair.findings:
         return pair
-    return missing(f"{labels.name!r} has no object in this plane: label one first.")
+    highest = look.highest(labels, pair.second)
+    if highest is None:
+        return missing(LOOKING)
+    return pair if highest > 0 else missing(f"{labels.name!r} has no object in this plane: label one first.")
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -14,6 +14,7 @@ from napari_lsa_matting.channel_choice import ChannelChoice
 from napari_lsa_matting.channels import Channels
 from napari_lsa_matting.checks import Pair, check_objects, check_trimap, match_planes, missing
 from napari_lsa_matting.copy_code import CopyCode
+from napari_lsa_matting.labels_look import LabelsLook, frozen_plane, reading_labels
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
     Index,
@@ -23,7 +24,6 @@ from napari_lsa_matting.layers import (
     is_labels,
     is_picture,
     is_trimap,
-    labels_plane,
     plane_index,
 )
 from napari_lsa_matting.live import LiveMode, LiveScene
@@ -62,6 +62,7 @@ class MattingWidget(Panel):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
         self._live_alpha: Image | None = None
+        self._unread = False
         what = self.add_group("What")
         self.image = self.add_choice(
             what,
@@ -80,6 +81,9 @@ class MattingWidget(Panel):
                 tooltip="A trimap, which the Trimap widget makes; or a segmentation with several objects.",
             ),
         )
+        self.look = LabelsLook(self)
+        self.look.seen.connect(self._note_labels)
+        self.trimap.edited.connect(self.look.note_edit)
         self.objects = ObjectOptions(what)
         self.objects.changed.connect(self.refresh_soon)
         self.trimap.changed.connect(self._read_labels)
@@ -106,8 +110,8 @@ class MattingWidget(Panel):
 
     @property
     def settling(self) -> bool:
-        """Whether it cannot be told yet what can be done: weights and devices are looked for."""
-        return self.options.looking or super().settling
+        """Whether it cannot be told yet what can be done: weights, devices or labels are looked at."""
+        return self.options.looking or self.look.busy or super().settling
 
     def refresh(self) -> None:
         """Say what stands against a run, or what is to be known of it."""
@@ -142,15 +146,16 @@ class MattingWidget(Panel):
         request = MatteRequest(
             session=session_of(self.viewer),
             image=image_plane(image, index, channels),
-            labels=labels_plane(trimap, pair.second),
+            labels=frozen_plane(trimap, pair.second),
             settings=self.options.settings,
         )
         deliver = partial(self._show_outcome, image, full_data(image), trimap, index)
-        self.controls.start(f"Matting {image.name}", request.run, deliver)
+        self.controls.start(f"Matting {image.name}", reading_labels(request), deliver)
 
     def close_down(self) -> None:
         """Cancel what runs, stop to follow the viewer, and go."""
         self.live.stop()
+        self.look.drop()
         self.viewer.layers.events.removed.disconnect(self._note_removed)
         self.save.let_go()
         super().close_down()
@@ -162,8 +167,8 @@ class MattingWidget(Panel):
         if trimap is None:
             return missing("There is no trimap: make one with the Trimap widget.")
         if self.objects.wanted:
-            return check_objects(self.viewer, image, trimap)
-        return check_trimap(self.viewer, image, trimap)
+            return check_objects(self.viewer, image, trimap, self.look)
+        return check_trimap(self.viewer, image, trimap, self.look)
 
     def _place(self, pair: Pair) -> tuple[Index, Channels | None]:
         """Return where the image is seen, without the axis of its channels, and how those are read."""
@@ -172,27 +177,36 @@ class MattingWidget(Panel):
 
     def _read_labels(self, _: object = None) -> None:
         """Take labels that were chosen for a trimap or for objects, by what is seen of them."""
-        layer = self.trimap.layer
+        layer, highest = self.trimap.layer, None
         try:
-            plane = None if layer is None else labels_plane(layer, plane_index(layer, self.viewer))
+            index = None if layer is None else plane_index(layer, self.viewer)
         except InputError:  # said by refresh
-            plane = None
-        if plane is not None:
-            self.objects.take(layer, plane)
+            index = None
+        if index is not None:
+            highest = self.look.highest(layer, index)
+        self._unread = index is not None and highest is None
+        if highest is not None:
+            self.objects.take(layer, highest)
+
+    def _note_labels(self) -> None:
+        """Go on with labels that have been looked at in the background."""
+        if self._unread:
+            self._read_labels()
+        self.refresh_soon()
 
     def _run_objects(self, image: Image, labels: Labels, pair: Pair) -> None:
         index, channels = self._place(pair)
         request = ObjectsRequest(
             session=session_of(self.viewer),
             image=image_plane(image, index, channels),
-            labels=labels_plane(labels, pair.second),
+            labels=frozen_plane(labels, pair.second),
             names=ObjectNames(labels),
             band=self.objects.band(labels),
             settings=self.options.settings,
         )
         stacked = bool(self.objects.stacked.value)
         deliver = partial(self._show_objects, image, full_data(image), labels, index, stacked)
-        self.controls.start(f"Matting {labels.name}", request.run, deliver)
+        self.controls.start(f"Matting {labels.name}", reading_labels(request), deliver)
 
     def _show_objects(
         self, image: Image, data: Any, labels: Labels, index: Index, stacked: bool, outcome: ObjectsOutcome

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, FloatSpinBox
-from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout
 
@@ -70,8 +69,8 @@ class ObjectOptions:
         """Return what is chosen, for a layer's pixels."""
         return Band(float(self.inner.value), float(self.outer.value), pixel_spacing(layer)[0])
 
-    def take(self, layer: Labels, plane: NDArray[Any]) -> None:
-        """Read a layer that was chosen as what its plane seems to be, and offer distances of a few of its pixels."""
+    def take(self, layer: Labels, highest: int) -> None:
+        """Read a layer that was chosen as what its highest label says, and offer distances of a few of its pixels."""
         (height, width), unit = pixel_spacing(layer)
         if (height, width, unit) != self._calibration:
             self._calibration = (height, width, unit)
@@ -81,7 +80,7 @@ class ObjectOptions:
                 box.native.setSingleStep(pixel)
                 box.native.setSuffix(f" {unit}")
                 box.value = _PIXELS_KEPT * pixel
-        seems_trimap = is_trimap(layer) or not plane.size or int(plane.max()) <= max(LABEL_NAMES)
+        seems_trimap = is_trimap(layer) or highest <= max(LABEL_NAMES)
         self.reading.value = TRIMAP if seems_trimap else OBJECTS
 
     def _note_change(self) -> None:

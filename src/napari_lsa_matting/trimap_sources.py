@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from magicgui.widgets import ComboBox, FloatSpinBox
@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFormLayout
 from lsa_engine.errors import InputError
 from napari_lsa_matting.checks import match_planes
 from napari_lsa_matting.distance_box import DistanceBox
+from napari_lsa_matting.labels_look import frozen_plane
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
     Index,
@@ -159,7 +160,7 @@ class TrimapSources:
             return StrokesRequest(plane, labels_plane(layer, index), certainty, width, spacing), layer, index
         inner, outer = float(self.inner.value), float(self.outer.value)
         if isinstance(layer, Labels):
-            return SegmentationRequest(_frozen(plane_of(layer, index)), inner, outer, spacing), layer, index
+            return SegmentationRequest(frozen_plane(layer, index), inner, outer, spacing), layer, index
         return AlphaRequest(image_plane(layer, index).pixels, inner, outer, spacing), layer, index
 
 
@@ -183,8 +184,3 @@ def _has_labels(layer: Labels, index: Index) -> bool:
     """Return whether a plane has labels; a lazy one is only looked at by the run."""
     plane = plane_of(layer, index)
     return not isinstance(plane, np.ndarray) or any(row.any() for row in plane)
-
-
-def _frozen(plane: Any) -> Any:
-    """Return a plane that further painting does not change; a lazy one as it is."""
-    return plane.copy() if isinstance(plane, np.ndarray) else plane
