@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.versions import versions
 from napari_lsa_matting.layers import fingerprint
 from napari_lsa_matting.loading import COLOURS, NETWORK, load
+from napari_lsa_matting.matte_request import ImageChangedError
 
 if TYPE_CHECKING:
     from napari_lsa_matting.layers import ImagePlane
@@ -78,6 +80,8 @@ class ForegroundRequest:
 
         Raises
         ------
+        ImageChangedError
+            If the picture or its alpha was drawn on meanwhile.
         LsaError
             As :func:`lsa_engine.estimate_foreground`.
         """
@@ -93,6 +97,7 @@ class ForegroundRequest:
             progress=progress,
             cancel=cancel,
         )
+        _refuse_changed(self.image, self.alpha, inputs)
         results = {"foreground": foreground, "background": background}
         if "cut-out" in self.wanted:
             results["cut-out"] = cutout(foreground, alpha)
@@ -130,6 +135,8 @@ class RefineForegroundRequest:
 
         Raises
         ------
+        ImageChangedError
+            If the foreground or its alpha was drawn on meanwhile.
         LsaError
             As :func:`lsa_engine.refine_foreground`.
         """
@@ -147,6 +154,7 @@ class RefineForegroundRequest:
             progress=progress,
             cancel=cancel,
         )
+        _refuse_changed(self.image, self.alpha, inputs)
         report = reports[0]
         before = energy(given, given, alpha, self.kappa)
         after = energy(refined, given, alpha, self.kappa) if report.energy is None else report.energy
@@ -204,6 +212,15 @@ def _unit_planes(
     colours, opacity = image.colours(), alpha.colours()
     inputs = {"image_sha256": fingerprint(colours), "alpha_sha256": fingerprint(opacity)}
     return as_float_image(colours, data_range=image.data_range), as_alpha(opacity), inputs
+
+
+def _refuse_changed(image: ImagePlane, alpha: ImagePlane, inputs: Mapping[str, str]) -> None:
+    """Refuse colours of a picture or an alpha that was drawn on since they were begun."""
+    for plane, name in ((image, "image_sha256"), (alpha, "alpha_sha256")):
+        if fingerprint(plane.colours()) != inputs[name]:
+            raise ImageChangedError(
+                f"The pixels of {plane.name!r} were changed meanwhile, so its colours were dropped: run once more."
+            )
 
 
 def _profile(
