@@ -10,6 +10,7 @@ from magicgui.widgets import CheckBox
 from napari.layers import Image, Labels
 
 from lsa_engine.errors import InputError
+from napari_lsa_matting.autosave import autosave_of
 from napari_lsa_matting.channel_choice import ChannelChoice
 from napari_lsa_matting.channels import Channels
 from napari_lsa_matting.checks import Pair, check_objects, check_trimap, match_planes, missing
@@ -117,6 +118,8 @@ class MattingWidget(Panel):
         """Say what stands against a run, or what is to be known of it."""
         self.channels.refresh()
         pair = self._pair()
+        if not self.objects.wanted:
+            autosave_of(self.viewer).note_pair(self.image.layer, self.trimap.layer)
         self.controls.set_problem(pair.problem or self.options.problem)
         self.view.refresh()
         self._check_live()

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from napari_lsa_matting.autosave import autosave_of
-from napari_lsa_matting.layers import METADATA_KEY
+from napari_lsa_matting.layers import METADATA_KEY, calibration
+from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.measure_widget import MeasureWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_store import load_trimap
@@ -233,3 +234,15 @@ def test_a_folder_that_cannot_be_written_is_told_of_once(
     layer.data_setitem((np.array([7]), np.array([8])), 1)
     qtbot.wait(1500)
     assert len(notifications) == 1
+
+
+def test_labels_that_the_matting_widget_uses_as_a_trimap_are_saved_too(
+    scene_viewer: Any, open_widget: Open, qtbot: Any, user_folders: Path
+) -> None:
+    scene_viewer.layers.remove("trimap")
+    photo = scene_viewer.layers["photo"]
+    scene_viewer.window.add_dock_widget(MattingWidget(scene_viewer))
+    labels = scene_viewer.add_labels(np.zeros((48, 64), np.uint8), name="mine", **calibration(photo))
+    qtbot.wait(300)
+    edit(labels)
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
