@@ -200,6 +200,7 @@ class JobControls(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, _BAR_STEPS)
         self.bar.setTextVisible(False)
+        self.bar.setToolTip("How much of the run is done.")
         self.stage = Message()
         self.reason = Message()
         self.outcome = Message()

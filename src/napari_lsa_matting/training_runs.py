@@ -104,6 +104,7 @@ class RunsTable(QTreeWidget):
         if header_item is not None:
             for column, tip in enumerate(_TIPS):
                 header_item.setToolTip(column, tip)
+        self.setToolTip("The runs in the folder's parent folder: choose one to see how it went, or to use its weights.")
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -60,6 +60,7 @@ class RunView(QWidget):
         super().__init__()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
+        self.bar.setToolTip("How many of the run's steps are done.")
         self.status = Message()
         self.loss_plot = CurvePlot("Loss", "#3d9be9", logarithmic=True)
         self.loss_plot.setToolTip("The training loss, lower is better.")

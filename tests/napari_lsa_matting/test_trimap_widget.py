@@ -352,13 +352,3 @@ def test_strokes_on_another_image_are_refused(scene_viewer: Any, open_widget: An
     settle(qtbot, widget)
     assert not widget.controls.run_button.isEnabled()
     assert widget.controls.reason.text().startswith("'small' is 20 × 30 and 'trimap' 48 × 64 pixels")
-
-
-def test_every_control_has_a_tooltip(scene_viewer: Any, open_widget: Any) -> None:
-    from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QPushButton
-
-    widget = open_widget(scene_viewer)
-    for kind in (QPushButton, QComboBox, QAbstractSpinBox):
-        for control in widget.findChildren(kind):
-            parent = control.parent()
-            assert control.toolTip() or parent.toolTip() or control is widget.tool_controls.run_button
