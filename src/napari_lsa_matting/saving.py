@@ -129,6 +129,8 @@ class SaveRequest:
         if there and not self.replace:
             raise FileError(f"There is a file {there[0]} already, so nothing was written: choose another name.")
         for item in self.items:
-            write_matte(str(item.path), item.data, item.settings, bits=self.bits)
+            steps.check()
+            alone = progress if len(self.items) == 1 else None
+            write_matte(str(item.path), item.data, item.settings, bits=self.bits, progress=alone, cancel=cancel)
             steps.advance()
         return [item.path for item in self.items]

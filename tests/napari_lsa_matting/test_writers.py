@@ -14,7 +14,9 @@ import tifffile
 from napari.components import ViewerModel
 from PIL import Image
 
-from lsa_engine.errors import InputError, TrimapError
+from lsa_engine.errors import Cancelled, FileError, InputError, TrimapError
+from lsa_engine.image_io.stack_writing import StackAxis, write_stack
+from lsa_engine.progress import CancelToken
 from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.readers import get_trimap_reader
 from napari_lsa_matting.trimap_layer import trimap_settings
@@ -54,12 +56,109 @@ def test_an_alpha_tiff_is_float_with_pixel_size_and_provenance(tmp_path: Path, a
         assert "lsa-lite" in json.dumps({**file.imagej_metadata, "description": page.description})
 
 
-def test_a_plane_of_a_stack_is_written_and_a_whole_stack_is_refused(tmp_path: Path, alpha: Any) -> None:
+def test_a_plane_of_a_stack_is_written_and_a_png_holds_no_whole_stack(tmp_path: Path, alpha: Any) -> None:
     write_matte(str(tmp_path / "plane.png"), alpha.data[None], settings_of(alpha))
     assert imageio.imread(tmp_path / "plane.png").shape == (48, 64)
-    with pytest.raises(InputError, match="one plane is written at a time"):
+    with pytest.raises(FileError, match=r"choose a name that ends in \.tif"):
         write_matte(str(tmp_path / "stack.png"), np.stack([alpha.data] * 3), settings_of(alpha))
     assert not (tmp_path / "stack.png").exists()
+
+
+@pytest.fixture
+def series(rng: np.random.Generator) -> Any:
+    """Mattes in z and time, with z first."""
+    metadata = {METADATA_KEY: {"kind": "alpha", "settings": {"weights": "lsa-lite"}}}
+    return ViewerModel().add_image(
+        rng.random((3, 2, 8, 9), np.float32),
+        scale=(2000, 5, 0.5, 0.25),
+        units=("nm", "min", "um", "um"),
+        axis_labels=("z", "t", "y", "x"),
+        metadata=metadata,
+    )
+
+
+def test_a_stack_of_mattes_is_a_hyperstack_with_sizes_and_provenance(tmp_path: Path, series: Any) -> None:
+    path = tmp_path / "series.tif"
+    write_matte(str(path), series.data, settings_of(series))
+    with tifffile.TiffFile(path) as file:
+        assert (file.series[0].axes, file.series[0].shape) == ("TZYX", (2, 3, 8, 9))
+        np.testing.assert_array_equal(file.asarray(), series.data.swapaxes(0, 1))
+        about = file.imagej_metadata
+        # ImageJ has one unit of length, and counts time in seconds.
+        assert (about["unit"], about["finterval"]) == ("um", 300.0)
+        assert about["spacing"] == pytest.approx(2.0)
+        x, y = (file.pages[0].tags[name].value for name in ("XResolution", "YResolution"))
+        assert (x[0] / x[1], y[0] / y[1]) == (4.0, 2.0)
+        record = json.loads(about["Info"])
+    assert record[METADATA_KEY]["settings"] == {"weights": "lsa-lite"}
+    assert [axis["unit"] for axis in record["axes"]] == ["minute", "nanometer"]
+
+
+def test_a_stack_of_mattes_becomes_an_ome_tiff_with_physical_sizes(tmp_path: Path, series: Any) -> None:
+    path = tmp_path / "series.ome.tif"
+    write_matte(str(path), series.data, settings_of(series))
+    with tifffile.TiffFile(path) as file:
+        assert (file.is_ome, file.series[0].axes) == (True, "TZYX")
+        np.testing.assert_array_equal(file.asarray(), series.data.swapaxes(0, 1))
+        pixels = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
+    assert (pixels["PhysicalSizeZ"], pixels["PhysicalSizeZUnit"]) == (2000, "nm")
+    assert (pixels["PhysicalSizeX"], pixels["PhysicalSizeXUnit"]) == (0.25, "µm")
+    assert (pixels["TimeIncrement"], pixels["TimeIncrementUnit"]) == (5, "min")
+
+
+def test_objects_are_channels_with_names(tmp_path: Path, rng: np.random.Generator) -> None:
+    metadata = {METADATA_KEY: {"kind": "alpha", "objects": [4, 7], "names": ["nucleus", "cell"]}}
+    labels = ("object", "z", "y", "x")
+    layer = ViewerModel().add_image(rng.random((2, 1, 8, 9), np.float32), axis_labels=labels, metadata=metadata)
+    for name in ("objects.tif", "objects.ome.tif"):
+        write_matte(str(tmp_path / name), layer.data, settings_of(layer))
+        with tifffile.TiffFile(tmp_path / name) as file:
+            assert file.series[0].axes == "CYX"
+            np.testing.assert_array_equal(file.asarray(), layer.data[:, 0])
+            if file.is_ome:
+                channels = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]["Channel"]
+                assert [channel["Name"] for channel in channels] == ["nucleus", "cell"]
+            else:
+                assert file.imagej_metadata["Labels"] == ["nucleus", "cell"]
+
+
+@pytest.mark.parametrize("name", ["trimap.tif", "trimap.ome.tif"])
+def test_a_stack_of_trimaps_is_written_with_how_it_was_made(tmp_path: Path, name: str) -> None:
+    labels = np.random.default_rng(0).integers(0, 3, (4, 9, 7), np.uint8)
+    layer = ViewerModel().add_labels(labels, **trimap_settings(), scale=(3, 1, 1), units=("um",) * 3)
+    write_trimap(str(tmp_path / name), layer.data, settings_of(layer))
+    with tifffile.TiffFile(tmp_path / name) as file:
+        assert file.series[0].axes == "ZYX"
+        np.testing.assert_array_equal(file.asarray(), np.array([128, 255, 0], np.uint8)[labels])
+        text = file.ome_metadata if file.is_ome else file.imagej_metadata["Info"]
+    assert METADATA_KEY in text and "trimap" in text
+
+
+def test_a_stack_beyond_two_gigabytes_keeps_its_axes(
+    tmp_path: Path, series: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lsa_engine.image_io.stack_writing._IMAGEJ_BYTES", 100)
+    path = tmp_path / "series.tif"
+    write_matte(str(path), series.data, settings_of(series))
+    with tifffile.TiffFile(path) as file:
+        assert (file.is_bigtiff, file.series[0].axes) == (True, "TZYX")
+        np.testing.assert_array_equal(file.asarray(), series.data.swapaxes(0, 1))
+        assert file.shaped_metadata[0]["lsa_matting"][METADATA_KEY]["kind"] == "alpha"
+
+
+def test_pages_are_read_one_after_the_other_and_a_stopped_file_is_not_left(tmp_path: Path) -> None:
+    cancel, read = CancelToken(), []
+
+    def page(index: tuple[int, ...]) -> Any:
+        read.append(index)
+        if len(read) > 3:
+            cancel.cancel()
+        return np.zeros((4, 5), np.float32)
+
+    with pytest.raises(Cancelled):
+        write_stack(tmp_path / "stack.tif", page, [StackAxis("Z", 50)], cancel=cancel)
+    assert len(read) < 7
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cut_out_keeps_straight_colours_where_it_is_transparent(tmp_path: Path) -> None:

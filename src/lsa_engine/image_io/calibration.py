@@ -11,7 +11,9 @@ import numpy as np
 
 from lsa_engine.errors import InputError
 
-_METRES = {"m": 1.0, "dm": 1e-1, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "nm": 1e-9, "pm": 1e-12, "inch": 0.0254}
+LENGTHS = {"m": 1.0, "dm": 1e-1, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "nm": 1e-9, "pm": 1e-12, "inch": 0.0254}
+"""Short spellings of units of length, and their metres."""
+
 _SPELLINGS = {
     "um": ("µm", "μm", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres"),
     "m": ("meter", "meters", "metre", "metres"),
@@ -75,9 +77,9 @@ class Calibration:
 
     def pixels_per_metre(self) -> tuple[float, float] | None:
         """Return pixels per metre along y and x, or None without a size or a unit of length."""
-        if self.pixel_size is None or self.unit not in _METRES:
+        if self.pixel_size is None or self.unit not in LENGTHS:
             return None
-        y, x = (1 / (size * _METRES[self.unit]) for size in self.pixel_size)
+        y, x = (1 / (size * LENGTHS[self.unit]) for size in self.pixel_size)
         return y, x
 
     def to_metadata(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lsa_engine.errors import FileError
 from lsa_engine.image_io.atomic import atomic_path
-from lsa_engine.image_io.calibration import Calibration
+from lsa_engine.image_io.calibration import Calibration, short_unit
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -59,14 +59,12 @@ def read(path: Path) -> tuple[NDArray[Any], int, bool]:
         if len(pictures) > 1:
             raise FileError(f"{path} holds {len(pictures)} pictures, but one is expected: save the one you want alone.")
         page = series.keyframe
-        if page.photometric not in _READABLE and not (
-            page.photometric == _PHOTOMETRIC.YCBCR and page.compression in _JPEG
-        ):
+        if page.photometric not in _READABLE and not is_jpeg_colour(page):
             raise FileError(
                 f"{path} stores its colours as {getattr(page.photometric, 'name', page.photometric)}, "
                 "but gray, RGB or a palette is expected: save it as RGB."
             )
-        _refuse_truncated(series, tiff.filehandle.size)
+        refuse_truncated(series, tiff.filehandle.size)
         pixels = _one_plane(series, page, path)
         bits = page.bitspersample
         if page.photometric == _PHOTOMETRIC.PALETTE and page.colormap is not None:
@@ -96,15 +94,10 @@ def encode_alpha(alpha: NDArray[np.float32], calibration: Calibration, metadata:
     -------
     memoryview
     """
-    description: dict[str, Any] = {"axes": "YX", "min": 0.0, "max": 1.0}
-    if calibration.unit is not None:
-        # ImageJ's own escapes keep other alphabets apart from the ASCII of the tag.
-        description["unit"] = calibration.unit.encode("unicode_escape").decode("ascii")
-    if metadata:
-        description["Info"] = json.dumps(metadata, ensure_ascii=False)
+    description = {"axes": "YX", "min": 0.0, "max": 1.0, **imagej_description(calibration, metadata)}
     file = io.BytesIO()
     tifffile.imwrite(
-        file, alpha, imagej=True, photometric="minisblack", metadata=description, **_resolution(calibration.per_unit())
+        file, alpha, imagej=True, photometric="minisblack", metadata=description, **resolution_of(calibration)
     )
     return file.getbuffer()
 
@@ -160,7 +153,7 @@ def encode_colour(pixels: NDArray[Any], calibration: Calibration, metadata: dict
         centimetres = Calibration((100 / per_metre[0], 100 / per_metre[1]), "cm")
         options |= _resolution(centimetres.per_unit()) | {"resolutionunit": _CENTIMETRE}
     else:
-        options |= _resolution(calibration.per_unit())
+        options |= resolution_of(calibration)
     file = io.BytesIO()
     description = {"axes": "YX" if pixels.ndim == 2 else "YXS", "lsa_matting": metadata}
     tifffile.imwrite(file, pixels, compression="zlib", predictor=True, metadata=description, **options)
@@ -183,19 +176,46 @@ def encode_ome(pixels: NDArray[Any], calibration: Calibration, metadata: dict[st
     -------
     memoryview
     """
-    description: dict[str, Any] = {"axes": "YX" if pixels.ndim == 2 else "YXS"}
-    if calibration.pixel_size is not None:
-        unit = _OME_UNITS.get(calibration.unit or "pixel", "reference frame")
-        for axis, size in zip("YX", calibration.pixel_size, strict=True):
-            description |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": unit}
-    if metadata:
-        description["Description"] = json.dumps(metadata, ensure_ascii=False)
+    description = ome_description("YX" if pixels.ndim == 2 else "YXS", calibration, metadata)
     options: dict[str, Any] = {"photometric": "minisblack" if pixels.ndim == 2 else "rgb"}
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         options["extrasamples"] = ["unassalpha"]
     file = io.BytesIO()
     tifffile.imwrite(file, pixels, ome=True, compression="zlib", metadata=description, **options)
     return file.getbuffer()
+
+
+def imagej_description(calibration: Calibration, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return unit and provenance as ImageJ's description of a file has them."""
+    description: dict[str, Any] = {}
+    if calibration.unit is not None:
+        # ImageJ's own escapes keep other alphabets apart from the ASCII of the tag.
+        description["unit"] = calibration.unit.encode("unicode_escape").decode("ascii")
+    if metadata:
+        description["Info"] = json.dumps(metadata, ensure_ascii=False)
+    return description
+
+
+def ome_description(axes: str, calibration: Calibration, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return axes, pixel size and provenance as tifffile writes them into OME-XML."""
+    description: dict[str, Any] = {"axes": axes}
+    if calibration.pixel_size is not None:
+        unit = ome_unit(calibration.unit or "pixel")
+        for axis, size in zip("YX", calibration.pixel_size, strict=True):
+            description |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": unit}
+    if metadata:
+        description["Description"] = json.dumps(metadata, ensure_ascii=False)
+    return description
+
+
+def ome_unit(unit: str) -> str:
+    """Return a unit as OME spells it; one that OME does not know is its "reference frame"."""
+    return _OME_UNITS.get(short_unit(unit), "reference frame")
+
+
+def resolution_of(calibration: Calibration) -> dict[str, Any]:
+    """Return the resolution tags of a pixel size in a unit that stands elsewhere."""
+    return _resolution(calibration.per_unit())
 
 
 def is_ome(path: str | os.PathLike[str]) -> bool:
@@ -210,7 +230,13 @@ def _resolution(per_unit: tuple[Any, Any] | None) -> dict[str, Any]:
     return {"resolution": (x, y), "resolutionunit": _NO_UNIT}
 
 
-def _refuse_truncated(series: Any, size: int) -> None:
+def is_jpeg_colour(page: Any) -> bool:
+    """Return whether a page holds the colours of JPEG, which are decoded to RGB."""
+    return page.photometric == _PHOTOMETRIC.YCBCR and page.compression in _JPEG
+
+
+def refuse_truncated(series: Any, size: int) -> None:
+    """Raise an EOFError if a file of so many bytes does not hold all of a picture."""
     # tifffile fills what is missing at the end of some files with zeros; a hole in the picture must not pass for black.
     for page in series.pages:
         if page is None:
