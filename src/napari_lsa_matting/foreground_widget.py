@@ -116,6 +116,8 @@ class ForegroundWidget(Panel):
         self.follow_job(self.controls)
         self.profile = ProfileView()
         self.add(self.profile)
+        self.no_profile = Message()
+        self.add(self.no_profile)
         self.figure_button = QPushButton("Save figure…")
         self.figure_button.setToolTip("Save F, αF, |∇F| and |∇F| against α, before and after (the paper's Fig. 2).")
         self.figure_button.clicked.connect(self._choose_figure)
@@ -266,8 +268,10 @@ class ForegroundWidget(Panel):
         self._outcome = outcome
         self.save.offer(*reversed(shown))
         self.code.offer(partial(script, outcome))
-        self.profile.show_picture(outcome.profile)
-        self.figure_button.setVisible(outcome.profile is not None)
+        profile = None if isinstance(outcome.profile, str) else outcome.profile
+        self.profile.show_picture(profile)
+        self.no_profile.say(outcome.profile if isinstance(outcome.profile, str) else None)
+        self.figure_button.setVisible(profile is not None)
 
     def _reveal(self, added: list[Image], *inputs: Layer) -> str | None:
         """Hide what would cover or double the topmost new layer, and say so."""

@@ -31,8 +31,8 @@ class ForegroundOutcome:
         Pixels by kind, float32 in [0, 1].
     summary : str
         What a user should know, in words.
-    profile : array (h, w, 4) uint8, or None
-        Picture of the mean gradient against alpha, before and after; None where matplotlib is missing.
+    profile : array (h, w, 4) uint8, or str
+        Picture of the mean gradient against alpha, before and after; or why there is none, in words.
     before, after, alpha : array
         What the profile, and a figure, are drawn from.
     inputs : dict of str to str
@@ -43,7 +43,7 @@ class ForegroundOutcome:
 
     colours: dict[str, NDArray[np.float32]]
     summary: str
-    profile: NDArray[np.uint8] | None
+    profile: NDArray[np.uint8] | str
     before: NDArray[np.float32]
     after: NDArray[np.float32]
     alpha: NDArray[np.float32]
@@ -231,16 +231,18 @@ def _profile(
     ink: str,
     progress: ProgressCallback,
     cancel: CancelToken,
-) -> NDArray[np.uint8] | None:
-    """Return a picture of the mean gradient against alpha, twice as fine as a screen's pixels."""
+) -> NDArray[np.uint8] | str:
+    """Return a picture of the mean gradient against alpha, twice as fine as a screen's pixels, or why there is none."""
     steps = Steps("drawing the profile", 1, progress, cancel)
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-    except ImportError:
-        return None
     from lsa_engine.foreground.figure import draw_profiles
 
-    canvas = FigureCanvasAgg(draw_profiles(before, after, alpha, names=names, colour=ink))
+    try:
+        figure = draw_profiles(before, after, alpha, names=names, colour=ink)
+    except InputError as error:  # colours are worth having without their plot
+        return str(error)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
     canvas.figure.set_dpi(200)
     canvas.draw()
     steps.advance()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from inspect import unwrap
 from typing import Any
@@ -237,3 +238,22 @@ def test_the_figure_is_saved(matted_viewer: Any, open_widget: Any, qtbot: Any, t
     qtbot.waitUntil(lambda: not widget.controls.busy)
     assert widget.controls.outcome.text() == f"Saved {tmp_path / 'figure.png'}."
     assert (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+def test_where_no_plot_can_be_drawn_it_is_said_why(
+    matted_viewer: Any, open_widget: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget = open_widget(matted_viewer)
+    with monkeypatch.context() as patch:
+        for name in ("matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+            patch.setitem(sys.modules, name, None)  # importing it fails, as if it were not installed
+        run(qtbot, widget)
+    assert "cut-out" in matted_viewer.layers
+    assert widget.no_profile.text() == (
+        "Drawing needs matplotlib, which is not installed: pip install 'napari-lsa-matting[plots]'."
+    )
+    assert not widget.no_profile.isHidden()
+    assert widget.profile.isHidden() and widget.figure_button.isHidden()
+    run(qtbot, widget)
+    assert widget.no_profile.isHidden()
+    assert not widget.profile.isHidden()
