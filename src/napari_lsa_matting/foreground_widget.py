@@ -160,6 +160,8 @@ class ForegroundWidget(Panel):
             "plane": list(index),
             "image_path": paths[0],
             "alpha_path": paths[1],
+            # What is saved later is as deep as this.
+            "image_dtype": str(np.dtype(image.dtype)),
             **planes[0].record(),
             "method": method,
         }

@@ -28,13 +28,13 @@ def write_matte(
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> list[str]:
-    """Write an Image layer: its values as an alpha, or its colours and transparency if it is RGBA.
+    """Write an Image layer: its values as an alpha, or its colours, with their transparency if it is RGBA.
 
     Parameters
     ----------
     path : str
         Ends in .png, .tif or .tiff; .ome.tif or .ome.tiff makes an OME-TIFF.
-    data : array (H, W), (…, H, W) or (H, W, 4)
+    data : array (H, W), (…, H, W), (H, W, 3) or (H, W, 4)
         The layer's data; a stack goes into a TIFF.
     settings : dict
         The layer's settings: rgb, scale, units, axis_labels, metadata.
@@ -52,7 +52,7 @@ def write_matte(
     Raises
     ------
     InputError
-        If the layer is neither an alpha in [0, 1] nor an RGBA image.
+        If the layer is neither an alpha in [0, 1] nor colours.
     FileError
         If the file cannot be written; nothing is left behind then.
     """
@@ -75,7 +75,8 @@ def write_matte(
     pixels = _one_plane(np.asarray(data), 3 if rgb else 2)
     if rgb:
         depth = bits or (16 if deep_source(settings.get("metadata", {})) else None)
-        write_rgba(path, pixels, bits=depth, pixel_size=pixel_size, unit=unit, metadata=metadata)
+        write = write_rgba if pixels.shape[-1] == 4 else write_image
+        write(path, pixels, bits=depth, pixel_size=pixel_size, unit=unit, metadata=metadata)
     else:
         write_alpha(path, pixels, bits=bits or 16, pixel_size=pixel_size, unit=unit, metadata=metadata)
     return [path]

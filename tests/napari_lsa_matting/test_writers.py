@@ -172,6 +172,19 @@ def test_a_cut_out_keeps_straight_colours_where_it_is_transparent(tmp_path: Path
         assert picture.getpixel((0, 0)) == (255, 0, 0, 51)
 
 
+@pytest.mark.parametrize(("source", "depth"), [("uint8", np.uint8), ("uint16", np.uint16), ("float32", np.uint16)])
+def test_colours_are_as_deep_as_the_photograph_unless_a_depth_is_asked_for(
+    tmp_path: Path, scene: Any, source: str, depth: type
+) -> None:
+    metadata = {METADATA_KEY: {"kind": "foreground", "image_dtype": source}}
+    layer = ViewerModel().add_image(scene.foreground, rgb=True, name="foreground", metadata=metadata)
+    for bits, expected in ((None, depth), (8, np.uint8), (16, np.uint16)):
+        write_matte(str(tmp_path / "foreground.png"), layer.data, settings_of(layer), bits=bits)
+        pixels = imagecodecs.imread(tmp_path / "foreground.png")
+        assert (pixels.dtype, pixels.shape) == (expected, (48, 64, 3))
+        np.testing.assert_array_equal(pixels, np.rint(layer.data * np.float32(np.iinfo(expected).max)))
+
+
 def test_an_ordinary_image_is_not_taken_for_an_alpha(tmp_path: Path) -> None:
     layer = ViewerModel().add_image(np.linspace(0, 900, 64).reshape(8, 8), name="cells")
     with pytest.raises(InputError, match="from 0 to 900"):
