@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, FloatSpinBox, SpinBox
+from napari.utils.notifications import show_info
 from psygnal import Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QPushButton, QWidget
 
@@ -18,6 +20,10 @@ from napari_lsa_matting.panel import Message, add_row, show_row, side_by_side
 from napari_lsa_matting.requests import Facilities, find_facilities
 from napari_lsa_matting.session import Session
 from napari_lsa_matting.settings import read_settings
+from napari_lsa_matting.weights_import import CHECKPOINTS, ImportRequest, describe_import
+
+if TYPE_CHECKING:
+    from lsa_engine.weights.registry import WeightsInfo
 
 METHODS = {
     NETWORK: "LSA network",
@@ -36,6 +42,7 @@ _TOLERANCE_DECIMALS = 5
 _TTA = [("off", 0), ("8 copies", 8), ("24 copies", 24)]
 _DTYPES = ["auto", "float32", "bfloat16", "float16"]
 _LOOKING = "looking …"
+_WEIGHTS_FILTER = "Weights (*.safetensors *.pth *.pt)"
 _WEIGHTS_TIP = "The trained network that finds the matte."
 
 
@@ -193,11 +200,15 @@ class MattingOptions:
         add_row(form, "Method", self.method)
         self.weights = ComboBox(choices=[_LOOKING], tooltip=_WEIGHTS_TIP)
         self.browse_button = QPushButton("…")
-        self.browse_button.setToolTip("Use a weights file (.safetensors), for example one trained here.")
+        self.browse_button.setToolTip(
+            "Use a weights file (.safetensors), for example one trained here; or import a published checkpoint (.pth)."
+        )
         self.browse_button.setMaximumWidth(32)
         self.browse_button.clicked.connect(self._ask_for_weights)
         self._weights_row = side_by_side(self.weights.native, self.browse_button)
         add_row(form, "Weights", self._weights_row)
+        self.import_line = Message()
+        form.addRow(self.import_line)
         self.refinement = ComboBox(
             choices=_REFINEMENTS,
             tooltip="Bend the network for this image until its matte obeys the trimap at the borders (§4.3): fast, in "
@@ -307,9 +318,37 @@ class MattingOptions:
         self.weights.tooltip = "\n".join([_WEIGHTS_TIP, *described])
 
     def _ask_for_weights(self, _: bool = False) -> None:
-        path, _filter = QFileDialog.getOpenFileName(self._parent, "Choose weights", "", "Weights (*.safetensors)")
-        if path:
+        path, _filter = QFileDialog.getOpenFileName(self._parent, "Choose weights", "", _WEIGHTS_FILTER)
+        if path and Path(path).suffix.lower() in CHECKPOINTS:
+            self._import(Path(path))
+        elif path:
             self.use_weights(path)
+
+    def _import(self, path: Path) -> None:
+        """Import a published checkpoint in the background, and choose the weights made."""
+        job = Job(f"Importing {path.name}", ImportRequest(path).run, self._parent)
+        job.succeeded.connect(self._use_imported)
+        job.failed.connect(notify_error)
+        job.ended.connect(lambda: self._show_importing(None))
+        self._show_importing(path)
+        job.start()
+
+    def _show_importing(self, path: Path | None) -> None:
+        self.browse_button.setEnabled(path is None)
+        self.import_line.say(None if path is None else f"Importing {path.name} …")
+
+    def _use_imported(self, made: WeightsInfo) -> None:
+        show_info(describe_import(made))
+        if made.kind != "matting":
+            return
+        if self.facilities is None:  # still looked for, and found then
+            self.use_weights(made.path)
+            return
+        described = f"{made.description} Licence: {made.licence}"
+        self.facilities = replace(self.facilities, weights={**self.facilities.weights, made.name: described})
+        self._offer_weights()
+        self.weights.value = made.name
+        self._note_change()
 
 
 def _shown_name(path: Path) -> str:
