@@ -16,6 +16,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
 from lsa_engine.errors import FileError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+from napari_lsa_matting.channels import channels_of
 from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.layers import full_data, is_picture, is_trimap, same_place, spatial_shape
 from napari_lsa_matting.notifications import notify_error
@@ -186,7 +187,8 @@ class Autosave(QObject):
 
     def note_pair(self, image: Image | None, trimap: Labels | None) -> None:
         """Take note that a widget uses labels as the trimap of an image; if they do not fit, nothing is noted."""
-        if not self._on or image is None or trimap is None or spatial_shape(trimap) != spatial_shape(image):
+        viewer = self._viewer()
+        if not self._on or viewer is None or image is None or trimap is None or not _fits(viewer, image, trimap):
             return
         self._images[trimap] = weakref.ref(image)
         self._follow(trimap)
@@ -289,11 +291,12 @@ class Autosave(QObject):
             return None
         reference = self._images.get(trimap)
         image = None if reference is None else reference()
-        shape = spatial_shape(trimap)
-        if image is not None and image in viewer.layers and spatial_shape(image) == shape:
+        if image is not None and image in viewer.layers and _fits(viewer, image, trimap):
             return image
-        fitting = [layer for layer in reversed(viewer.layers) if is_picture(layer) and spatial_shape(layer) == shape]
-        return next((layer for layer in fitting if same_place(layer, (), trimap, ())), None)
+        for layer in reversed(viewer.layers):
+            if is_picture(layer) and _fits(viewer, layer, trimap) and _lies_on(layer, trimap):
+                return unwrap(layer)
+        return None
 
     def _sought(self, image: Image) -> Sought:
         return Sought(full_data(image), image.name, self._folder)
@@ -371,6 +374,22 @@ def _window_of(viewer: ViewerModel) -> QObject | None:
     """Return the viewer's main window, by what napari makes public of it; None for a viewer without one."""
     window = getattr(viewer, "window", None)
     return None if window is None else window.file_menu.parent()
+
+
+def _fits(viewer: ViewerModel, image: Image, trimap: Labels) -> bool:
+    """Return whether a trimap has the pixels of an image, or those of one of its channels."""
+    ours, theirs = spatial_shape(image), spatial_shape(trimap)
+    if ours == theirs:
+        return True
+    channels = channels_of(viewer, image)
+    if channels is None:
+        return False
+    flat, axis = channels.without(ours), channels.axis
+    return theirs in (flat, (*flat[:axis], 1, *flat[axis:]))
+
+
+def _lies_on(image: Image, trimap: Labels) -> bool:
+    return same_place(image, (0,) * (image.ndim - 2), trimap, (0,) * (trimap.ndim - 2))
 
 
 def _file_time(trimap: Labels) -> float:

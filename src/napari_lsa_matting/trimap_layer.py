@@ -69,15 +69,21 @@ def add_trimap_layer(viewer: ViewerModel, like: Layer, planes: dict[Index, NDArr
     like : napari.layers.Layer
         Image or Labels layer whose pixels it covers.
     planes : dict of index to array (H, W)
-        Labels 0, 1, 2 of some planes; empty for a trimap to be painted.
+        Labels 0, 1, 2 of some planes, or all of them at index (); empty for a trimap to be painted.
     """
     leading, plane = plane_grid(like)
-    channels = None if () in planes else channels_of(viewer, like)
+    labels = planes.get(())
+    whole = labels is not None and labels.shape == (*leading, *plane)
+    channels = None if whole else channels_of(viewer, like)
     if channels is not None:  # one trimap lies on them all
+        if labels is not None and labels.ndim == len(leading) + 2:  # from a layer that has kept their axis
+            planes = {(): labels.squeeze(channels.axis)}
         leading, planes = channels.without(leading), {channels.without(key): made for key, made in planes.items()}
-    labels = np.zeros((*leading, *plane), np.uint8)
-    for index, values in planes.items():
-        labels[index] = values
+        labels = planes.get(())
+    if labels is None or labels.shape != (*leading, *plane):  # of a whole stack there is no second copy
+        labels = np.zeros((*leading, *plane), np.uint8)
+        for index, values in planes.items():
+            labels[index] = values
     layer: Labels = unwrap(
         viewer.add_labels(as_layer_data(labels, (), channels), **trimap_settings(), **calibration(like, (), channels))
     )

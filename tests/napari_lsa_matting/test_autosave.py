@@ -246,3 +246,25 @@ def test_labels_that_the_matting_widget_uses_as_a_trimap_are_saved_too(
     qtbot.wait(300)
     edit(labels)
     qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
+
+
+@pytest.mark.parametrize("axes", [("c", "y", "x"), ("z", "c", "y", "x")])
+def test_a_trimap_on_all_channels_is_saved_and_comes_back_as_it_was(
+    axes: tuple[str, ...], make_napari_viewer_proxy: Any, open_widget: Open, qtbot: Any, user_folders: Path
+) -> None:
+    shape = (3, 2, 20, 30)[-len(axes) :]
+    data = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+    first, second = make_napari_viewer_proxy(), make_napari_viewer_proxy()
+    first.add_image(data, name="cells", axis_labels=axes, scale=(2.0,) * len(axes))
+    widget = open_widget(first)
+    widget.new_button.click()
+    layer = first.layers["trimap"]
+    assert layer.data.size == data.size // 2
+    layer.data_setitem(tuple(np.array([step - 1]) for step in layer.data.shape), 2)
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
+    second.add_image(data.copy(), name="cells", axis_labels=axes, scale=(2.0,) * len(axes))
+    open_widget(second).offer.restore_button.click()
+    qtbot.waitUntil(lambda: "trimap" in second.layers)
+    restored = second.layers["trimap"]
+    np.testing.assert_array_equal(restored.data, layer.data)
+    np.testing.assert_array_equal(restored.extent.world, layer.extent.world)
