@@ -141,6 +141,7 @@ class MattingOptions:
 
     def _show_failure(self, error: Exception) -> None:
         self._failure = f"Weights and devices could not be found: {error}"
+        self._offer_weights()
         notify_error(error)
 
     def _end_look(self) -> None:

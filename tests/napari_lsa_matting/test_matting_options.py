@@ -122,6 +122,7 @@ def test_a_look_around_that_fails_is_said_and_can_be_repeated(
     assert options.problem == f"Weights and devices could not be found: {sentence}"
     assert notifications == [sentence]
     assert options.look_button.isVisible()
+    assert options.weights.choices == ()  # no longer "looking …"
     options.method.value = "knn"
     assert options.problem is None
     assert not options.look_button.isVisible()
