@@ -35,7 +35,10 @@ _TABLES = (".csv", ".json")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``lsa matte``."""
     parser.add_argument(
-        "image", type=Path, metavar="IMAGE", help="photograph: 8 or 16 bits, or float; gray or RGB; or a folder of them"
+        "image",
+        type=Path,
+        metavar="IMAGE",
+        help="photograph: 8 or 16 bits, or float; gray or RGB; also a .zarr; or a folder of them",
     )
     parser.add_argument(
         "trimap",
@@ -70,10 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Matte one image, or those of a folder, and write what was asked for."""
-    if options.image.is_dir() != options.trimap.is_dir():
-        folder, other = (options.image, options.trimap) if options.image.is_dir() else (options.trimap, options.image)
+    from lsa_engine.image_io.zarr_folders import is_zarr
+
+    of_image, of_trimap = (path.is_dir() and not is_zarr(path) for path in (options.image, options.trimap))
+    if of_image != of_trimap:
+        folder, other = (options.image, options.trimap) if of_image else (options.trimap, options.image)
         options.fail(f"{folder} is a folder and {other} is not: give two files, or two folders")
-    return _run_folder(options) if options.image.is_dir() else _run_file(options)
+    return _run_folder(options) if of_image else _run_file(options)
 
 
 def _run_file(options: argparse.Namespace) -> int:
@@ -88,15 +94,24 @@ def _run_file(options: argparse.Namespace) -> int:
     check_outputs(outputs, (options.image, options.trimap))
     method = refinement(options)
 
-    from lsa_engine.image_io import read_colours, read_trimap
+    from lsa_engine.image_io import parts, read_colours, read_trimap
     from lsa_engine.image_io.stacks import read_stack
-    from lsa_engine.inference.files import ResultFiles, cut_out, write_result
+    from lsa_engine.image_io.tiff import is_ome
+    from lsa_engine.image_io.zarr_folders import is_zarr
+    from lsa_engine.inference.files import ResultFiles, cut_out, write_report, write_result
     from lsa_engine.inference.one_call import matte
 
-    stack = read_stack(options.image)
+    stack = None if is_zarr(options.image) else read_stack(options.image)
     if stack is not None:
         return _run_stack(options, stack, method)
-    image = read_colours(options.image, data_range=options.data_range, ignore_alpha=options.ignore_alpha)
+    # Cut-outs and classical methods take the whole image.
+    image = parts.open_in_parts(options.image) if options.cutout is None and options.method == "network" else None
+    data_range, out = options.data_range, None
+    if image is None:
+        image = read_colours(options.image, data_range=data_range, ignore_alpha=options.ignore_alpha)
+        data_range = None
+    elif image.shape[0] * image.shape[1] >= parts.LARGE and options.output.suffix.lower() in (".tif", ".tiff"):
+        out = None if is_ome(options.output) else options.output
     trimap = read_trimap(options.trimap)
     with ProgressBar() as progress:
         result = matte(
@@ -110,12 +125,17 @@ def _run_file(options: argparse.Namespace) -> int:
             dtype=options.dtype,
             tiles=options.tiles,
             memory_limit=options.memory_limit,
+            data_range=data_range,
+            out=out,
             progress=progress,
         )
         # All computing comes before the first file, so that Ctrl-C leaves either nothing or everything.
         rgba = cut_out(image, result.alpha, progress=progress) if options.cutout is not None else None
 
-    write_result(ResultFiles(options.output, options.cutout, options.report), result, rgba, bits=options.bits)
+    if out is None:
+        write_result(ResultFiles(options.output, options.cutout, options.report), result, rgba, bits=options.bits)
+    elif options.report is not None:
+        write_report(options.report, result.report)
     report = result.report
     for note in report.notes:
         print(f"lsa: {note}", file=sys.stderr)

@@ -17,6 +17,7 @@ from lsa_engine.arrays import as_alpha, as_float_image
 from lsa_engine.compositing import unpremultiply
 from lsa_engine.errors import FileError, InputError, TrimapError
 from lsa_engine.image_io import png, tiff
+from lsa_engine.image_io.zarr_folders import is_zarr, open_zarr
 from lsa_engine.trimap import Trimap
 
 # Only formats that Pillow reads without dropping bits; PNG of 16 bits and TIFF go other ways.
@@ -49,7 +50,8 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
     Parameters
     ----------
     path : str or os.PathLike
-        PNG, TIFF (also BigTIFF, OME and ImageJ), JPEG, WebP, BMP or GIF; the content decides, not the name.
+        PNG, TIFF (also BigTIFF, OME and ImageJ), JPEG, WebP, BMP or GIF; the content decides, not the name. Or a zarr
+        folder, whose name ends in .zarr and whose array is (H, W) or (H, W, channels).
 
     Returns
     -------
@@ -64,6 +66,8 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
         pictures.
     """
     path = Path(path)
+    if is_zarr(path):
+        return _read_zarr(path)
     head = read_head(path)
     is_tiff, is_deep_png = head.startswith(tiff.SIGNATURES), png.bit_depth(head) == 16
     premultiplied = False
@@ -246,6 +250,21 @@ def _read_with_pillow(path: Path) -> tuple[NDArray[Any], int]:
         else:
             mode = "RGB"
         return np.array(picture.convert(mode)), orientation
+
+
+def _read_zarr(path: Path) -> NDArray[Any]:
+    opened = open_zarr(path)
+    if len(opened.shape) not in (2, 3):
+        raise FileError(
+            f"{path} holds an array of shape {tuple(opened.shape)}, but (H, W) or (H, W, channels) is expected: "
+            "save the one picture that you want."
+        )
+    try:
+        return _standard_channels(np.asarray(opened[...]), False, path)
+    except FileError:
+        raise
+    except DECODER_ERRORS as error:
+        raise unreadable(path, b"", error) from error
 
 
 def _png_orientation(path: Path, data: bytes) -> int:

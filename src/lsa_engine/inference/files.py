@@ -14,7 +14,7 @@ from lsa_engine.compositing import cutout
 from lsa_engine.foreground import estimate_foreground
 from lsa_engine.image_io import atomic_path, write_alpha, write_rgba
 from lsa_engine.image_io.writing import Bits
-from lsa_engine.inference.results import MatteResult
+from lsa_engine.inference.results import MatteResult, Report
 from lsa_engine.progress import CancelToken, ProgressCallback
 
 
@@ -74,8 +74,19 @@ def write_result(files: ResultFiles, result: MatteResult, rgba: NDArray[Any] | N
     """
     report = result.report.to_dict()
     if files.report is not None:
-        with atomic_path(files.report) as temporary:
-            temporary.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_report(files.report, result.report)
     if files.cutout is not None:
         write_rgba(files.cutout, rgba, bits=bits)
     write_alpha(files.alpha, result.alpha, bits=bits, metadata=report)
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write what was done as .json.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

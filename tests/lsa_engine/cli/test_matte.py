@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from lsa_engine.cli.main import build_parser, main
 from lsa_engine.cli.options import refinement
 from lsa_engine.compositing import composite
-from lsa_engine.image_io import read_alpha, read_image, write_alpha, write_image, write_rgba
+from lsa_engine.image_io import parts, read_alpha, read_image, write_alpha, write_image, write_rgba
 from lsa_engine.inference.refinement import Refinement
 
 
@@ -143,8 +144,6 @@ def test_an_image_with_an_alpha_channel_is_refused_with_the_option_that_helps(ma
 
 
 def test_a_float_image_of_another_range_needs_its_range(matte, folder: Path, capsys, scene) -> None:
-    import tifffile
-
     tifffile.imwrite("float.tif", (scene.image * 400).astype(np.float32), photometric="rgb")
     assert "float.tif" in refused(matte, capsys, "-o", "out.png", image="float.tif")
     assert matte("-o", "scaled.tif", "--data-range", "0", "400", image="float.tif") == 0
@@ -204,3 +203,48 @@ def test_a_16_bit_gray_image_is_matted(matte, folder: Path, scene) -> None:
     write_image(folder / "gray.png", scene.image[..., 0], bits=16)
     assert matte("-o", "out.png", image="gray.png") == 0
     assert read_image(folder / "out.png").shape == scene.trimap.shape
+
+
+@pytest.mark.parametrize("refine", [(), ("--refine", "fast", "--iterations", "2")])
+def test_a_large_tiff_is_read_in_parts_and_its_matte_written_as_it_is_made(
+    refine: tuple[str, ...], matte, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.tile(read_image(folder / "image.png"), (3, 3, 1))
+    tifffile.imwrite(folder / "large.tif", image, photometric="rgb", tile=(64, 64), compression="zlib")
+    write_alpha(folder / "tiled.png", np.tile(read_alpha(folder / "trimap.png"), (3, 3)), bits=8)
+    arguments = ("--tiles", "128", *refine)
+    assert matte("-o", "expected.tif", *arguments, image="large.tif", trimap="tiled.png") == 0
+
+    monkeypatch.setattr(parts, "LARGE", image.shape[0] * image.shape[1])
+    monkeypatch.setattr("lsa_engine.image_io.read_colours", lambda *_, **__: pytest.fail("It was read at once."))
+    monkeypatch.setattr("lsa_engine.inference.files.write_alpha", lambda *_, **__: pytest.fail("It was held."))
+    written = ("-o", "out.tif", "--report", "report.json")
+    assert matte(*written, *arguments, image="large.tif", trimap="tiled.png") == 0
+    np.testing.assert_allclose(tifffile.imread("out.tif"), read_alpha(folder / "expected.tif"), atol=1e-4)
+    assert json.loads((folder / "report.json").read_text(encoding="utf-8"))["tiles"] == 128
+
+
+def test_a_large_tiff_gives_the_same_with_a_cut_out_as_png_and_by_a_classical_method(
+    matte, folder: Path, scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tifffile.imwrite(folder / "large.tif", read_image(folder / "image.png"), photometric="rgb")
+    monkeypatch.setattr(parts, "LARGE", 1)
+    for options in (("--cutout", "cutout.png"), ()):
+        assert matte("-o", "plain.png", *options) == 0
+        assert matte("-o", "out.png", *options, image="large.tif") == 0
+        np.testing.assert_allclose(read_alpha(folder / "out.png"), read_alpha(folder / "plain.png"), atol=1e-4)
+    assert read_image(folder / "cutout.png").shape == (*scene.trimap.shape, 4)
+    arguments = ["large.tif", "trimap.png", "-o", "knn.tif", "--method", "knn"]
+    assert main(["matte", *arguments]) == 0
+    assert read_alpha(folder / "knn.tif").shape == scene.trimap.shape
+
+
+def test_zarr_folders_are_pictures(matte, folder: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    for name in ("image", "trimap"):
+        zarr.create_array(folder / f"{name}.zarr", data=read_image(folder / f"{name}.png"))
+    assert matte("-o", "plain.png") == 0
+    assert matte("-o", "out.png", "--cutout", "cutout.png", image="image.zarr", trimap="trimap.zarr") == 0
+    assert matte("-o", "again.tif", image="image.zarr") == 0
+    for name in ("out.png", "again.tif"):
+        np.testing.assert_allclose(read_alpha(folder / name), read_alpha(folder / "plain.png"), atol=1e-4)
