@@ -44,6 +44,7 @@ class ChannelChoice:
         self._form = form
         self._image = image
         self._shown: tuple[Any, ...] = ()
+        self._wanted = True
         self.box = ComboBox(
             choices=[_NONE],
             tooltip="How the channels, for example stains, become one picture: each in a colour, the largest or the "
@@ -78,8 +79,13 @@ class ChannelChoice:
         with self.box.changed.blocked():
             self.box.choices = offered or [_NONE]
             self.box.value = chosen
-        show_row(self._form, self.box, bool(offered))
+        self.show(self._wanted)
         self.changed.emit()
+
+    def show(self, wanted: bool) -> None:
+        """Show the row, where the image has channels, or hide it where no image is asked for."""
+        self._wanted = wanted
+        show_row(self._form, self.box, wanted and bool(self._shown) and bool(self._shown[0]))
 
     def _choose(self, chosen: Any) -> None:
         if self._image.layer is not None:

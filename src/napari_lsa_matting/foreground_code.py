@@ -1,9 +1,11 @@
-"""Scripts of the Foreground widget's runs: colours of a photograph estimated, or a foreground refined."""
+"""Scripts of the Foreground widget's runs: colours of a photograph estimated, a foreground or a folder refined."""
 
 from __future__ import annotations
 
+from lsa_engine.versions import versions
 from napari_lsa_matting.code_inputs import image_input
 from napari_lsa_matting.code_snippet import Input, Script
+from napari_lsa_matting.foreground_folder_request import RefineFolderRequest
 from napari_lsa_matting.requests import ForegroundOutcome, ForegroundRequest, RefineForegroundRequest
 
 _UNIT = "lsa_engine.arrays.as_float_image"
@@ -45,6 +47,24 @@ def refine_script(
         inputs=_inputs(request, "foreground", outcome, image_path, alpha_path),
         body=body,
         imports=(_UNIT, "lsa_engine.arrays.as_alpha"),
+    )
+
+
+def folder_script(request: RefineFolderRequest) -> Script:
+    """Return the script of a folder of foregrounds refined."""
+    folders = [request.foregrounds] if request.alphas is None else [request.foregrounds, request.alphas]
+    body = (
+        f"pairs = find_pairs({', '.join(repr(str(folder)) for folder in folders)})",
+        "report = refine_files(  # keeps what is done: name another folder to make all of them again",
+        f"    pairs, {str(request.output)!r}, method={request.method!r}, kappa={request.kappa!r}",
+        ")",
+    )
+    return Script(
+        title=f"The foregrounds in {request.foregrounds.name!r} refined",
+        versions=versions("numba"),
+        inputs=(),
+        body=body,
+        imports=("lsa_engine.foreground.folders.find_pairs", "lsa_engine.foreground.folders.refine_files"),
     )
 
 

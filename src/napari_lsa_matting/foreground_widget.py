@@ -1,4 +1,4 @@
-"""The Foreground widget: colours without spill and a cut-out from an image and its alpha, or a foreground refined."""
+"""The Foreground widget: colours without spill and a cut-out from an image and its alpha, or foregrounds refined."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from napari_lsa_matting.channels import Channels
 from napari_lsa_matting.checks import Pair, match_planes, missing
 from napari_lsa_matting.code_snippet import Script
 from napari_lsa_matting.copy_code import CopyCode
-from napari_lsa_matting.foreground_code import estimate_script, refine_script
+from napari_lsa_matting.foreground_code import estimate_script, folder_script, refine_script
+from napari_lsa_matting.foreground_folder_request import RefineFolderRequest, describe_report
+from napari_lsa_matting.foreground_folders import ForegroundFolders
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
     Index,
@@ -41,20 +43,31 @@ from napari_lsa_matting.session import session_of
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-_TASKS = [("Cut out of a photograph", "estimate"), ("Refine a foreground", "refine")]
+    from lsa_engine.foreground.folders import FolderReport
+
+_TASKS = [
+    ("Cut out of a photograph", "estimate"),
+    ("Refine a foreground", "refine"),
+    ("Refine a folder", "folder"),
+]
+_REFINEMENTS = [("to the minimum", "multigrid"), ("as in the paper", "paper")]
 _METHODS = {
     "estimate": [("local smoothness", "lsa"), ("multilevel", "multilevel"), ("closed-form", "closed-form")],
-    "refine": [("to the minimum", "multigrid"), ("as in the paper", "paper")],
+    "refine": _REFINEMENTS,
+    "folder": _REFINEMENTS,
 }
+_REFINEMENT_TIP = "To the minimum of the cost, or Algorithm 2 as the paper prints it, which is smoother and slower."
 _TIPS = {
     "estimate": "Local smoothness: fast, and closest to the true colours. The others are PyMatting's.",
-    "refine": "To the minimum of the cost, or Algorithm 2 as the paper prints it, which is smoother and slower.",
+    "refine": _REFINEMENT_TIP,
+    "folder": _REFINEMENT_TIP,
 }
+_FOLDER_CANCELLED = "Cancelled; the files that are done are kept, and the next run goes on with the others."
 _FIGURES = "Pictures (*.png);;Documents (*.pdf);;Drawings (*.svg)"
 
 
 class ForegroundWidget(Panel):
-    """Estimate the colours of a photograph's foreground and cut it out, or refine a foreground (§4.1).
+    """Estimate the colours of a photograph's foreground and cut it out, or refine foregrounds (§4.1).
 
     Parameters
     ----------
@@ -64,11 +77,11 @@ class ForegroundWidget(Panel):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
-        what = self.add_group("What")
+        self._what = what = self.add_group("What")
         self.task = ComboBox(
             choices=_TASKS,
             tooltip="Find an object's own colours in a photograph; or make a foreground that is already cut out smooth "
-            "where it is hardly seen, for training or resizing.",
+            "where it is hardly seen, for training or resizing; or so all the foregrounds in a folder.",
         )
         add_row(what, "Task", self.task)
         self.image = self.add_choice(
@@ -83,6 +96,8 @@ class ForegroundWidget(Panel):
             "Alpha",
             LayerChoice(napari_viewer, is_matte, _is_alpha, tooltip="The opacity; the Matting widget makes one."),
         )
+        self.folders = ForegroundFolders(what)
+        self.folders.changed.connect(self.refresh_soon)
         self._how = how = self.add_group("How")
         self.method = ComboBox(choices=_METHODS["estimate"], tooltip=_TIPS["estimate"])
         add_row(how, "Method", self.method)
@@ -110,7 +125,7 @@ class ForegroundWidget(Panel):
 
         self.notes = Message()
         self.add(self.notes)
-        self.controls = JobControls("Run", "Estimate the colours and show them as image layers.")
+        self.controls = JobControls("Run", "Make the colours: image layers, or files in the output folder.")
         self.controls.run_requested.connect(self.run)
         self.add(self.controls)
         self.follow_job(self.controls)
@@ -134,6 +149,10 @@ class ForegroundWidget(Panel):
     def refresh(self) -> None:
         """Say what stands against a run."""
         self.channels.refresh()
+        if self._whole_folder:
+            self.controls.set_problem(self.folders.problem)
+            self.notes.say()
+            return
         pair = self._pair()
         problem = pair.problem
         if problem is None and not self._refines and not self._wanted():
@@ -143,7 +162,10 @@ class ForegroundWidget(Panel):
         self.notes.say(*(image_notes(image) if image is not None else []), self.channels.note)
 
     def run(self) -> None:
-        """Estimate the colours of what is chosen, in the background."""
+        """Estimate or refine the colours of what is chosen, in the background."""
+        if self._whole_folder:
+            self._run_folder()
+            return
         pair = self._pair()
         if pair.problem is not None:
             self.refresh()
@@ -181,12 +203,33 @@ class ForegroundWidget(Panel):
     def _refines(self) -> bool:
         return self.task.value == "refine"
 
+    @property
+    def _whole_folder(self) -> bool:
+        return self.task.value == "folder"
+
+    def _run_folder(self) -> None:
+        if self.folders.problem is not None:  # changed since the last look
+            self.refresh()
+            return
+        request = self.folders.request(str(self.method.value), float(self.kappa.value))
+        title, deliver = f"Foregrounds in {request.foregrounds.name}", partial(self._show_report, request)
+        self.controls.start(title, request.run, deliver, cancelled=_FOLDER_CANCELLED)
+
+    def _show_report(self, request: RefineFolderRequest, report: FolderReport) -> None:
+        self.controls.outcome.say(*describe_report(report))
+        self.code.offer(partial(folder_script, request))
+        self._show_profile(None)  # an earlier run's would pass for the folder's
+
     def _change_task(self, _: object = None) -> None:
         """Show what belongs to the task, and nothing else."""
         task = str(self.task.value)
         self.method.choices = _METHODS[task]
         self.method.tooltip = _TIPS[task]
-        show_row(self._how, self.kappa, task == "refine")
+        for choice in (self.image, self.alpha):
+            show_row(self._what, choice, task != "folder")
+        self.channels.show(task != "folder")
+        self.folders.show(task == "folder")
+        show_row(self._how, self.kappa, task != "estimate")
         for box in (self.make_cutout, self.make_foreground, self.make_background):
             show_row(self._how, box, task == "estimate")
         self.refresh_soon()
@@ -270,10 +313,14 @@ class ForegroundWidget(Panel):
         self._outcome = outcome
         self.save.offer(*reversed(shown))
         self.code.offer(partial(script, outcome))
-        profile = None if isinstance(outcome.profile, str) else outcome.profile
-        self.profile.show_picture(profile)
-        self.no_profile.say(outcome.profile if isinstance(outcome.profile, str) else None)
-        self.figure_button.setVisible(profile is not None)
+        self._show_profile(outcome.profile)
+
+    def _show_profile(self, profile: NDArray[np.uint8] | str | None) -> None:
+        """Show the picture of a run, or why it has none."""
+        why, picture = (profile, None) if isinstance(profile, str) else (None, profile)
+        self.profile.show_picture(picture)
+        self.no_profile.say(why)
+        self.figure_button.setVisible(picture is not None)
 
     def _reveal(self, added: list[Image], *inputs: Layer) -> str | None:
         """Hide what would cover or double the topmost new layer, and say so."""

@@ -36,6 +36,7 @@ _REFRESH_MS = 150
 _DIMS_EVENTS = ("current_step", "ndisplay", "order")
 _BAR_STEPS = 1000
 _PATIENCE_MS = 800
+_CANCELLED = "Cancelled; the layers are as they were."
 
 
 class Panel(QWidget):
@@ -187,6 +188,7 @@ class JobControls(QWidget):
         self._job: Job | None = None
         self._run = object()
         self._problem: str | None = None
+        self._cancelled = _CANCELLED
         self._run_tip = run_tip
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
@@ -226,7 +228,7 @@ class JobControls(QWidget):
         self._problem = problem
         self._show_state()
 
-    def start(self, title: str, work: Work, deliver: Callable[[Any], None]) -> None:
+    def start(self, title: str, work: Work, deliver: Callable[[Any], None], cancelled: str = _CANCELLED) -> None:
         """Run a job.
 
         Parameters
@@ -238,9 +240,12 @@ class JobControls(QWidget):
         deliver : callable
             Gets the result, on the main thread; not called for a cancelled or failed run. An error that it raises is
             shown like one of the work.
+        cancelled : str
+            What is said of a run that was cancelled.
         """
         if self._job is not None:
             return
+        self._cancelled = cancelled
         self.outcome.say()
         self.bar.setValue(0)
         self.stage.say("starting …")
@@ -285,7 +290,7 @@ class JobControls(QWidget):
             return
         self._patience.stop()
         if self._job.cancelled:
-            self.outcome.say("Cancelled; the layers are as they were.")
+            self.outcome.say(self._cancelled)
         self._job = None
         self._show_state()
         self.idle.emit()

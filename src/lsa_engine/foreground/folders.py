@@ -198,7 +198,7 @@ def refine_files(
 
     steps = Steps("refining foregrounds", len(pairs), progress, cancel)
     steps.advance(len(kept))
-    stop = CancelToken()
+    stop = _Stop(cancel)
 
     def refine(pair: ForegroundPair) -> RefinedFile:
         return _refine_file(pair, folder, record, settings, kappa, method, tolerance, stop)
@@ -223,6 +223,18 @@ def refine_files(
             raise
     by_name = sorted(refined, key=lambda line: line.name)
     return FolderReport(tuple(by_name), tuple(kept), tuple(sorted(failed)))
+
+
+class _Stop(CancelToken):
+    """Stops the files at work: set by their run, or by whoever cancels that, who shall not wait for the next file."""
+
+    def __init__(self, outer: CancelToken | None) -> None:
+        super().__init__()
+        self._outer = outer
+
+    @property
+    def cancelled(self) -> bool:
+        return super().cancelled or (self._outer is not None and self._outer.cancelled)
 
 
 def _refine_file(

@@ -146,6 +146,24 @@ def test_cancelling_keeps_what_is_written(tmp_path: Path) -> None:
     assert len(report.kept) + len(report.refined) == 12
 
 
+class SetAtTheThirdLook(CancelToken):
+    """A token that is set while the first file is at work: the run itself has looked twice before that."""
+
+    looks = 0
+
+    @property
+    def cancelled(self) -> bool:
+        self.looks += 1
+        return self.looks > 2
+
+
+def test_cancelling_does_not_wait_for_the_file_at_work(tmp_path: Path) -> None:
+    pairs = find_pairs(*make_pairs(tmp_path, 1))
+    with pytest.raises(Cancelled):
+        refine_files(pairs, tmp_path / "out", cancel=SetAtTheThirdLook())
+    assert list((tmp_path / "out").glob("*.png")) == []
+
+
 def test_a_run_killed_half_way_is_finished_by_the_next_without_redoing_or_damaging_any(tmp_path: Path) -> None:
     colours, alphas = make_pairs(tmp_path, 100)
     for number in range(100, 5000):  # so many that no run is over before it can be killed
