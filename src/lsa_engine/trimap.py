@@ -17,6 +17,7 @@ from lsa_engine.trimap_coding import (
     BACKGROUND,
     FOREGROUND,
     UNKNOWN,
+    Numbers,
     decode_labels,
     decode_values,
     odd_values_error,
@@ -74,7 +75,7 @@ class Trimap:
         object.__setattr__(self, "values", values)
 
     @classmethod
-    def from_array(cls, array: Any) -> Trimap:
+    def from_array(cls, array: Any, *, numbers: Numbers | None = None) -> Trimap:
         """Read a trimap in any of the usual codings.
 
         Parameters
@@ -82,6 +83,8 @@ class Trimap:
         array : array_like or torch.Tensor
             (H, W), (H, W, 1), or a gray picture stored as RGB or RGBA. Values are 0, 127 or 128, 255; or 0, 32767 or
             32768, 65535 in integers of 16 bits and more (also 8-bit values times 257); or 0, 0.5, 1 in floats.
+        numbers : Numbers, optional
+            What 0, 1 and 2 mean, as :func:`lsa_engine.trimap_coding.find_numbers` tells; by default they are refused.
 
         Returns
         -------
@@ -95,7 +98,7 @@ class Trimap:
         InputError
             For another number of axes or channels, and trimaps that are empty, a single pixel, a row or a column.
         """
-        return cls(decode_values(_checked_plane(single_channel(to_numpy(array, "trimap")), "trimap")))
+        return cls(decode_values(_checked_plane(single_channel(to_numpy(array, "trimap")), "trimap"), numbers))
 
     @classmethod
     def from_labels(cls, labels: Any) -> Trimap:

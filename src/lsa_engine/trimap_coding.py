@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 # Values that mean background, unknown and foreground.
 _Coding = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 _LABELS: _Coding = ((2,), (0,), (1,))
+_ORDERED: _Coding = ((0,), (1,), (2,))
 # 127 and 128 are both in use for the middle; 257 = 65535 / 255 takes eight bits to sixteen.
 _EIGHT_BIT: _Coding = ((0,), (127, 128), (255,))
 _SIXTEEN_BIT: _Coding = ((0,), (32767, 32768, 127 * 257, 128 * 257), (65535,))
@@ -23,13 +26,73 @@ _FLOAT_TOLERANCE = 5e-4  # the rounding of half-precision floats near 0.5
 _MOST_LISTED = 8
 
 
-def decode_values(values: NDArray[Any]) -> NDArray[np.uint8]:
+class Numbers(Enum):
+    """What 0, 1 and 2 mean: painted labels, with 0 unknown; or in order, from background (0) to foreground (2)."""
+
+    LABELS = "labels"
+    ORDERED = "ordered"
+
+
+def find_numbers(planes: Iterable[NDArray[Any]]) -> Numbers | None:
+    """Tell from where 0, 1 and 2 lie what they mean: the unknown lies between foreground and background.
+
+    So 1 and 2 nowhere touch among labels, and 0 and 2 nowhere where they are ordered. Neighbours are those left, right,
+    above and below.
+
+    Parameters
+    ----------
+    planes : iterable of numpy.ndarray
+        (H, W) each, all that were coded together; looked at one by one, as far as they hold nothing but 0, 1 and 2.
+
+    Returns
+    -------
+    Numbers or None
+        None if there are other values, floats, or nothing but 0: another coding.
+
+    Raises
+    ------
+    TrimapError
+        If not all three are there, or both readings, or none, fit to where they lie.
+    """
+    seen: set[int] = set()
+    touching: set[int] = set()
+    for plane in planes:
+        if plane.ndim != 2 or plane.size == 0 or plane.dtype.kind not in "ui" or plane.min() < 0 or plane.max() > 2:
+            return None
+        bits = np.array([1, 2, 4], np.uint8)[plane]
+        seen |= {number for number in range(3) if (bits == 1 << number).any()}
+        for pairs in (bits[1:] | bits[:-1], bits[:, 1:] | bits[:, :-1]):
+            touching |= {both for both in (_ZERO_TWO, _ONE_TWO) if both not in touching and (pairs == both).any()}
+    if seen <= {0}:
+        return None
+    labels, ordered = _ONE_TWO not in touching, _ZERO_TWO not in touching
+    if len(seen) == 3 and labels != ordered:
+        return Numbers.LABELS if labels else Numbers.ORDERED
+    found = " and ".join(map(str, sorted(seen))) if len(seen) < 3 else "0, 1 and 2"
+    if len(seen) < 3:
+        why = "not all of 0, 1 and 2"
+    else:
+        why = f"{'both 0 and 1 may lie' if labels else 'neither 0 nor 1 lies'} between the other two"
+    raise TrimapError(
+        f"The trimap holds only {found}, and {why}, so it cannot be told whether 0 is unknown (1 foreground, "
+        "2 background) or background (1 unknown, 2 foreground): save it with 0 (background), 128 (unknown) and 255 "
+        "(foreground); or, if 0 is unknown, open it with napari's own reader and convert it to labels (in Python: "
+        "Trimap.from_labels); make a trimap from a mask with Trimap.from_mask."
+    )
+
+
+_ZERO_TWO, _ONE_TWO = 1 << 0 | 1 << 2, 1 << 1 | 1 << 2  # bits of two numbers that touch
+
+
+def decode_values(values: NDArray[Any], numbers: Numbers | None = None) -> NDArray[np.uint8]:
     """Read one plane in whichever of the usual codings explains all of its values.
 
     Parameters
     ----------
     values : numpy.ndarray
         (H, W), integers or floats.
+    numbers : Numbers, optional
+        What 0, 1 and 2 mean, as :func:`find_numbers` tells; without it they are odd values.
 
     Returns
     -------
@@ -41,13 +104,17 @@ def decode_values(values: NDArray[Any]) -> NDArray[np.uint8]:
     TrimapError
         If no coding explains all values, or if they are booleans, NaN or infinite.
     """
+    if numbers is Numbers.LABELS:
+        return decode_labels(values)
     if values.dtype.kind == "b":
         raise TrimapError(
             "The trimap holds booleans, which cannot say what is unknown: "
             "make a trimap from a mask with Trimap.from_mask(mask, inner=…, outer=…)."
         )
     codings = [_EIGHT_BIT]
-    if values.dtype.kind == "f":
+    if numbers is Numbers.ORDERED:
+        codings = [_ORDERED]
+    elif values.dtype.kind == "f":
         _require_finite(values)
         codings = [_UNIT, _EIGHT_BIT]
     elif values.dtype.itemsize > 1:
@@ -60,7 +127,8 @@ def decode_values(values: NDArray[Any]) -> NDArray[np.uint8]:
         attempts.append(odd)
     # The coding that explains most pixels is the one that was meant.
     fewest_odd = min(attempts, key=np.count_nonzero)
-    raise odd_values_error(values, fewest_odd, _expected(values.dtype))
+    expected = _expected(values.dtype) if numbers is None else "0 (background), 1 (unknown) and 2 (foreground)"
+    raise odd_values_error(values, fewest_odd, expected)
 
 
 def decode_labels(labels: NDArray[Any]) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from lsa_engine.errors import FileError, InputError, TrimapError
 from lsa_engine.image_io import png, tiff
 from lsa_engine.image_io.zarr_folders import is_zarr, open_zarr
 from lsa_engine.trimap import Trimap
+from lsa_engine.trimap_coding import find_numbers, single_channel
 
 # Only formats that Pillow reads without dropping bits; PNG of 16 bits and TIFF go other ways.
 _PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
@@ -136,6 +137,8 @@ def read_trimap(path: str | os.PathLike[str]) -> Trimap:
     ----------
     path : str or os.PathLike
         A file that :func:`read_image` reads: 0, 128, 255 in gray, RGB or a palette; 16 bits; or 0, 0.5, 1 in floats.
+        Where 0, 1 and 2 lie tells what they mean: painted labels, as napari saves them, or background, unknown and
+        foreground.
 
     Returns
     -------
@@ -146,11 +149,12 @@ def read_trimap(path: str | os.PathLike[str]) -> Trimap:
     FileError
         If the file cannot be read.
     TrimapError
-        If there are other values in it (they are listed), or it is too small.
+        If there are other values in it (they are listed), it is too small, or it cannot be told what 0, 1 and 2 mean.
     """
     pixels = read_image(path)
     try:
-        return Trimap.from_array(pixels)
+        plane = single_channel(pixels)
+        return Trimap.from_array(plane, numbers=find_numbers([plane]))
     except InputError as error:
         raise TrimapError(f"In {os.fspath(path)}: {error}") from error
 

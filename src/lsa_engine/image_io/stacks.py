@@ -50,15 +50,23 @@ class Stack:
         return np.asarray(self.pages[number])
 
 
-def read_stack(path: str | os.PathLike[str]) -> Stack | None:
+def read_stack(path: str | os.PathLike[str], *, colours: bool = True) -> Stack | None:
     """Return the stack in a TIFF file; None for any other file, and for a single picture.
 
     Pictures of such a stack are taken as they are stored: gray or RGB in integers or floats.
 
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file.
+    colours : bool
+        Whether channels, and colours in planes of their own (axis "S"), are what a picture consists of; if not, each is
+        a picture: some writers take three or four gray pictures for colours.
+
     Raises
     ------
     FileError
-        If the file cannot be read, or holds channels beside the stack's axes.
+        If the file cannot be read, or, with `colours`, holds channels beside the stack's axes.
     """
     path = Path(path)
     head = read_head(path)
@@ -68,14 +76,16 @@ def read_stack(path: str | os.PathLike[str]) -> Stack | None:
         with tifffile.TiffFile(path) as file:
             series = file.series[0]
             page = series.keyframe
-            planar = len(page.axes)
-            axes, shape = series.axes[:-planar] if series.axes.endswith(page.axes) else "", series.shape
+            apart = not colours and page.axes == "SYX"
+            planar = 2 if apart else len(page.axes)
+            axes, shape = series.axes[:-planar] if series.axes.endswith(page.axes[-planar:]) else "", series.shape
             if not axes and len(series.axes) > planar:
                 axes = series.axes[: len(series.axes) - planar]
             leading = shape[: len(axes)]
             if math.prod(leading) <= 1:
                 return None
-            if "C" in axes or page.axes not in ("YX", "YXS") or page.photometric not in _PHOTOMETRICS:
+            known = apart or (page.axes in ("YX", "YXS") and not (colours and "C" in axes))
+            if not known or page.photometric not in _PHOTOMETRICS:
                 raise FileError(
                     f"{path} holds a stack with axes {series.axes} and shape {shape}, but pictures in gray or RGB "
                     "are expected: save the channel that you want as a stack of its own."

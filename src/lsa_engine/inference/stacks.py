@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 
 from lsa_engine.errors import InputError, TrimapError
-from lsa_engine.image_io.reading import colours_of, read_trimap
-from lsa_engine.image_io.stacks import Stack, growing_stack, read_stack
+from lsa_engine.image_io.reading import colours_of
+from lsa_engine.image_io.stacks import Stack, growing_stack
+from lsa_engine.image_io.trimap_files import read_trimaps
 from lsa_engine.inference.results import MatteResult, Report
 from lsa_engine.progress import CancelToken, Progress, ProgressCallback, Steps
-from lsa_engine.trimap import Trimap
 
 _PARTS = 100
 
@@ -65,13 +65,13 @@ def matte_stack(
     Cancelled
         If `cancel` was set; nothing is written then.
     """
-    regions = read_stack(trimap)
-    if regions is not None and len(regions) != len(image):
+    regions = read_trimaps(trimap)
+    if len(regions) not in (1, len(image)):
         raise InputError(
             f"Got {len(image)} pictures in {name} and {len(regions)} trimaps in {os.fspath(trimap)}, expected one "
             "trimap for each, or one for all."
         )
-    same = read_trimap(trimap) if regions is None else None
+    same = regions.page(0) if len(regions) == 1 else None
     steps = Steps("matting", _PARTS * len(image), progress, cancel)
     height, width = image.page(0).shape[:2]
     reports: list[Report] = []
@@ -84,9 +84,9 @@ def matte_stack(
                 steps.reach(number * _PARTS + int(step.fraction * (_PARTS - 1)))
                 steps.advance(0, f"{which}, {step.message}")
 
+            known = same if same is not None else regions.page(number)
             try:
                 pixels = colours_of(image.page(number), f"{name}, {which}", data_range, ignore_alpha)
-                known = same if same is not None or regions is None else Trimap.from_array(regions.page(number))
                 result = run(pixels, known, progress=watch, cancel=cancel)
             except (InputError, TrimapError) as error:
                 raise type(error)(f"In {which}: {error}") from error

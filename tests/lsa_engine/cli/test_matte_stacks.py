@@ -23,6 +23,9 @@ def folder(tmp_path, scene):
     )
     trimaps = np.stack([scene.trimap, scene.trimap[::-1], np.zeros_like(scene.trimap)])
     tifffile.imwrite(tmp_path / "z-trimaps.tif", trimaps, photometric="minisblack", metadata={"axes": "ZYX"})
+    labels = np.select([trimaps == 255, trimaps == 0], [1, 2], 0).astype(np.uint32)
+    # napari's own writer leaves the colours to tifffile, too, which takes three planes for them.
+    tifffile.imwrite(tmp_path / "z-labels.tif", labels, photometric="rgb", planarconfig="separate")
     hyper = np.stack([gray, gray[::-1], gray[:, ::-1], gray]).reshape(2, 2, *gray.shape)
     tifffile.imwrite(tmp_path / "tz.tif", hyper, imagej=True, metadata={"axes": "TZYX"})
     tifffile.imwrite(tmp_path / "one-trimap.tif", scene.trimap)
@@ -33,8 +36,9 @@ def matted(image, trimap):
     return lsa.matte(image, trimap, device="cpu", dtype="float32").alpha
 
 
-def test_every_page_is_matted_with_its_trimap(folder, scene, capsys):
-    arguments = [str(folder / name) for name in ("z.tif", "z-trimaps.tif", "alphas.tif", "report.json")]
+@pytest.mark.parametrize("trimaps", ["z-trimaps.tif", "z-labels.tif"])
+def test_every_page_is_matted_with_its_trimap(folder, scene, capsys, trimaps):
+    arguments = [str(folder / name) for name in ("z.tif", trimaps, "alphas.tif", "report.json")]
     assert main(["matte", *arguments[:2], "-o", arguments[2], "--report", arguments[3], "--dtype", "float32"]) == 0
     assert "3 pages" in capsys.readouterr().out
     with tifffile.TiffFile(arguments[2]) as file:
