@@ -1,13 +1,17 @@
-"""Readers: trimap files become Labels layers, cut-outs keep their straight colours and all of their bits."""
+"""Readers: trimaps become Labels layers with size and provenance, cut-outs keep straight colours and all bits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lsa_engine.errors import FileError
-from lsa_engine.image_io import read_image, read_trimap
+from lsa_engine.image_io import read_image
+from lsa_engine.image_io.provenance import read_record
+from lsa_engine.image_io.trimap_files import read_trimaps
+from napari_lsa_matting.layers import METADATA_KEY
+from napari_lsa_matting.stack_axes import recorded_place
 from napari_lsa_matting.trimap_layer import trimap_settings
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -27,10 +31,15 @@ def get_cutout_reader(path: str | Sequence[str]) -> Reader | None:
 
 
 def _read_trimaps(path: str | Sequence[str]) -> list[LayerTuple]:
-    return [
-        (read_trimap(file).to_labels(), {**trimap_settings(), "name": Path(file).stem}, "labels")
-        for file in _files(path)
-    ]
+    layers = []
+    for file in _files(path):
+        trimaps, record = read_trimaps(file), read_record(file)
+        settings = {**trimap_settings(), "name": Path(file).stem, **recorded_place(trimaps.stack.axes, record)}
+        made = record.get(METADATA_KEY)
+        if isinstance(made, Mapping) and made.get("kind") == "trimap":
+            settings["metadata"] = {METADATA_KEY: dict(made)}
+        layers.append((trimaps.to_labels(), settings, "labels"))
+    return layers
 
 
 def _read_cutouts(path: str | Sequence[str]) -> list[LayerTuple]:

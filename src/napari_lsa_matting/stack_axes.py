@@ -1,9 +1,12 @@
-"""Which axes of a layer a file has names for: time, depth, and channels, which may be objects."""
+"""Which axes of a layer a file has names for: time, depth, and channels, which may be objects; there and back."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import pint
 
 from lsa_engine.errors import InputError
 from lsa_engine.image_io.stack_writing import StackAxis, time_unit
@@ -69,3 +72,39 @@ def stack_axes(shape: Sequence[int], settings: Mapping[str, Any]) -> tuple[list[
         return tuple(whole)
 
     return axes, place
+
+
+def recorded_place(axes: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that put what a file holds where the layer was that was written into it.
+
+    Parameters
+    ----------
+    axes : str
+        The leading axes in the file, a letter each.
+    record : mapping
+        As from :func:`lsa_engine.image_io.provenance.read_record`.
+
+    Returns
+    -------
+    dict
+        scale, units and axis_labels, as far as they were recorded; empty for files of other programs.
+    """
+    letters = f"{axes}YX"
+    steps = dict.fromkeys(letters, (1.0, "pixel"))
+    if not record or len(steps) < len(letters):
+        return {}
+    sizes, written = record.get("pixel_size"), record.get("axes")
+    if isinstance(sizes, list) and len(sizes) == 2:
+        steps |= {axis: _step(size, record.get("unit")) for axis, size in zip("YX", sizes, strict=True)}
+    for entry in written if isinstance(written, list) else ():
+        if isinstance(entry, Mapping) and entry.get("axis") in steps:
+            steps[str(entry["axis"])] = _step(entry.get("step"), entry.get("unit"))
+    scale, units = zip(*steps.values(), strict=True)
+    return {"scale": scale, "units": units, "axis_labels": tuple(axis.lower() for axis in steps)}
+
+
+def _step(size: Any, unit: Any) -> tuple[float, str]:
+    """Return a step and its unit, whole pixels where a file tells none that napari can show."""
+    known = isinstance(size, (int, float)) and math.isfinite(size) and size > 0
+    named = known and isinstance(unit, str) and unit.isidentifier() and unit in pint.get_application_registry()
+    return float(size) if known else 1.0, unit if named else "pixel"

@@ -8,11 +8,16 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 from PIL import Image
 
 from lsa_engine.errors import FileError, TrimapError
+from lsa_engine.image_io import write_image
+from napari_lsa_matting.layers import METADATA_KEY, is_trimap
 from napari_lsa_matting.readers import get_cutout_reader, get_trimap_reader
+from napari_lsa_matting.trimap_layer import trimap_settings
+from napari_lsa_matting.writers import write_trimap
 
 
 def read(get_reader: Any, path: Path) -> Any:
@@ -72,3 +77,72 @@ def test_napari_opens_a_trimap_file_with_this_plugin(tmp_path: Path, scene: Any,
     (layer,) = viewer.open(path, plugin="napari-lsa-matting")
     assert layer.name == "moth_trimap"
     assert int((layer.data == 1).sum()) == int((scene.trimap == 255).sum())
+
+
+@pytest.mark.parametrize("frames", [0, 1, 3, 4, 5])
+@pytest.mark.filterwarnings("ignore:.*photometric:DeprecationWarning")
+def test_what_napari_itself_saves_comes_back_as_a_trimap(
+    tmp_path: Path, scene: Any, make_napari_viewer_proxy: Any, frames: int
+) -> None:
+    labels = np.select([scene.trimap == 255, scene.trimap == 0], [1, 2], 0).astype(np.uint8)
+    if frames:
+        labels = np.stack([np.roll(labels, 3 * shift, axis=0) for shift in range(frames)])
+    viewer = make_napari_viewer_proxy()
+    layer = viewer.add_labels(labels, **trimap_settings())
+    (path,) = layer.save(str(tmp_path / "trimap.tif"), plugin="napari")
+    (opened,) = viewer.open(path, plugin="napari-lsa-matting")
+    np.testing.assert_array_equal(opened.data, labels.squeeze())
+    assert opened.data.dtype == np.uint8
+    assert is_trimap(opened)
+    assert [row["name"] for _, row in opened.features.iterrows()] == ["unknown", "foreground", "background"]
+
+
+@pytest.mark.parametrize("name", ["trimap.tif", "trimap.ome.tif"])
+def test_a_saved_stack_of_trimaps_comes_back_in_its_place_with_how_it_was_made(tmp_path: Path, name: str) -> None:
+    labels = np.random.default_rng(0).integers(0, 3, (2, 3, 9, 7), np.uint8)
+    settings = trimap_settings() | {"scale": (5, 2, 0.5, 0.25), "units": ("min", "um", "um", "um")}
+    settings["metadata"][METADATA_KEY]["made"] = {"0,1": [{"from": "strokes"}]}
+    layer = ViewerModel().add_labels(labels, **settings, axis_labels=("t", "z", "y", "x"))
+    write_trimap(str(tmp_path / name), layer.data, layer.as_layer_data_tuple()[1])
+    data, settings, _ = read(get_trimap_reader, tmp_path / name)
+    opened = ViewerModel().add_labels(data, **settings)
+    np.testing.assert_array_equal(opened.data, labels)
+    np.testing.assert_allclose(opened.scale, layer.scale)
+    assert (opened.units, opened.axis_labels) == (layer.units, layer.axis_labels)
+    assert opened.metadata == layer.metadata
+
+
+@pytest.mark.parametrize("name", ["trimap.png", "trimap.tif", "trimap.ome.tif"])
+def test_a_saved_trimap_comes_back_with_its_pixel_size(tmp_path: Path, scene: Any, name: str) -> None:
+    labels = np.select([scene.trimap == 255, scene.trimap == 0], [1, 2], 0).astype(np.uint8)
+    layer = ViewerModel().add_labels(labels, **trimap_settings(), scale=(0.5, 0.25), units=("um", "um"))
+    write_trimap(str(tmp_path / name), layer.data, layer.as_layer_data_tuple()[1])
+    data, settings, _ = read(get_trimap_reader, tmp_path / name)
+    opened = ViewerModel().add_labels(data, **settings)
+    np.testing.assert_array_equal(opened.data, labels)
+    np.testing.assert_allclose(opened.scale, (0.5, 0.25))
+    assert opened.units == layer.units
+
+
+@pytest.mark.parametrize("unit", ["barleycorn", "not a unit", None])
+def test_a_unit_that_napari_does_not_know_is_left_out(tmp_path: Path, scene: Any, unit: str | None) -> None:
+    path = tmp_path / "trimap.png"
+    write_image(path, scene.trimap, pixel_size=(2, 3), unit=unit)
+    data, settings, _ = read(get_trimap_reader, path)
+    opened = ViewerModel().add_labels(data, **settings)
+    np.testing.assert_allclose(opened.scale, (2, 3))
+    assert [str(each) for each in opened.units] == ["pixel", "pixel"]
+
+
+def test_files_of_other_programs_lie_where_napari_puts_their_images(tmp_path: Path, scene: Any) -> None:
+    path = tmp_path / "trimap.tif"
+    tifffile.imwrite(path, scene.trimap, imagej=True, resolution=(4, 4), metadata={"unit": "um"})
+    _, settings, _ = read(get_trimap_reader, path)
+    assert not {"scale", "units", "axis_labels"} & set(settings)
+    assert settings["metadata"] == trimap_settings()["metadata"]
+
+
+def test_numbers_whose_meaning_cannot_be_told_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "trimap.tif", np.eye(6, dtype=np.uint32))
+    with pytest.raises(TrimapError, match="open it with napari's own reader and convert it to labels"):
+        read(get_trimap_reader, tmp_path / "trimap.tif")

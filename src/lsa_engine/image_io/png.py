@@ -15,7 +15,7 @@ from lsa_engine.image_io.calibration import Calibration
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-_KEYWORD = b"lsa-matting"
+KEYWORD = b"lsa-matting"
 _IHDR_LENGTH = 25  # length, type, 13 bytes of data and checksum
 _LARGEST_INTEGER = 2**31 - 1
 
@@ -55,7 +55,7 @@ def encode(pixels: NDArray[Any], calibration: Calibration, metadata: dict[str, A
     if metadata:
         text = json.dumps(metadata, ensure_ascii=False).encode()
         # Keyword, no compression (flag and method), no language, no translated keyword.
-        chunks += _chunk(b"iTXt", _KEYWORD + b"\0\0\0\0\0" + text)
+        chunks += _chunk(b"iTXt", KEYWORD + b"\0\0\0\0\0" + text)
     end_of_header = len(SIGNATURE) + _IHDR_LENGTH
     return encoded[:end_of_header] + chunks + encoded[end_of_header:]
 
