@@ -107,6 +107,5 @@ class LiveRequest:
                 return result
         result = matter.correct(trimap, as_refinement(self.settings), progress=progress, cancel=cancel)
         state.answered = packed
-        if trimap.unknown.any():
-            state.strokes.append(Stroke(packed, replayable(self.settings, result)))
+        state.strokes.append(Stroke(packed, replayable(self.settings, result)))
         return result

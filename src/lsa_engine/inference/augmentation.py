@@ -24,6 +24,12 @@ class AugmentedMatte(NamedTuple):
     copies: int
 
 
+def check_copies(copies: int) -> None:
+    """Refuse a number of augmented copies that there is no rule for, with an :class:`InputError`; 0 is none."""
+    if copies not in (0, *SCALES):
+        raise InputError(f"Got test-time augmentation {copies}, expected 0, 8 or 24; choose one of these.")
+
+
 def augmented_matte(
     image: Tensor,
     trimap: Tensor,
@@ -55,8 +61,7 @@ def augmented_matte(
     AugmentedMatte
         Mean and spread are (1, K, H, W); the mean is not clamped.
     """
-    if folds not in SCALES:
-        raise InputError(f"Got test-time augmentation {folds}, expected 0, 8 or 24; choose one of these.")
+    check_copies(folds)
     size = image.shape[-2:]
     total, sums, squares = (torch.zeros_like(image[:, :1]) for _ in range(3))
     copies = 0

@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from lsa_engine.errors import Cancelled, InputError
 from lsa_engine.inference.cost import Strokes
 from lsa_engine.inference.descent import Objective, Refined, Tensors, descend
+from lsa_engine.inference.mosaic import stand
 from lsa_engine.inference.nearby import Region
 from lsa_engine.inference.refinement import Refinement
 from lsa_engine.network.decoder import Gates
@@ -28,6 +29,28 @@ Pose = Callable[[Trimap, Strokes | None, Refinement, Steps], Objective[Any]]
 """From a trimap, strokes that count beside its borders, settings, and what may cancel, to what is to be lowered."""
 
 
+class Standing(NamedTuple):
+    """A trimap and its matte, from which edits go on.
+
+    Attributes
+    ----------
+    trimap, passed : Trimap
+        As it was edited last, and as it was when the last pass was made.
+    initial : Tensor or Parts
+        Output of the untouched network.
+    refined : Refined
+        The matte, and A and B.
+    gates : mapping or None
+        Those that the matte was made with, once an edit needed them.
+    """
+
+    trimap: Trimap
+    passed: Trimap
+    initial: Any
+    refined: Refined[Any]
+    gates: Gates | None
+
+
 class Nearby(Protocol):
     """What states the cost of an image as a function of what acts on a region alone."""
 
@@ -35,16 +58,9 @@ class Nearby(Protocol):
         """Return the gates that A and B open."""
 
     def pose_nearby(
-        self,
-        region: Region,
-        refined: Refined[Any],
-        gates: Gates,
-        trimap: Trimap,
-        strokes: Strokes,
-        settings: Refinement,
-        steps: Steps,
+        self, region: Region, standing: Standing, trimap: Trimap, strokes: Strokes, settings: Refinement, steps: Steps
     ) -> Objective[Any]:
-        """State the cost with these gates, everything outside the region as it was refined last."""
+        """State the cost with the gates of what stands, which stays as it is outside the region."""
 
 
 class LiveCorrection:
@@ -76,15 +92,30 @@ class LiveCorrection:
         nearby: Nearby | None = None,
     ) -> None:
         self._pose, self._shapes, self._nearby = pose, shapes, nearby
-        self.encoded = self.trimap = trimap
-        self.initial = initial
-        self.refined = refined
+        self.encoded = trimap
         self._frozen = refined.gates_held
-        self._gates: Gates | None = None  # those that the matte was made with, once an edit needed them
-        self._past: list[tuple[Trimap, Any, Refined[Any], Gates | None]] = []
+        self._now = Standing(trimap, trimap, initial, refined, None)
+        self._past: list[Standing] = []
+
+    @property
+    def trimap(self) -> Trimap:
+        """The trimap as it was edited last."""
+        return self._now.trimap
+
+    @property
+    def initial(self) -> Any:
+        """Output of the untouched network."""
+        return self._now.initial
+
+    @property
+    def refined(self) -> Refined[Any]:
+        """What the last edit, or the refinement, has led to."""
+        return self._now.refined
 
     def correct(self, edited: Trimap, settings: Refinement, steps: Steps) -> Refined[Any]:
         """Return the refinement after an edit: every pixel that is known otherwise than when encoded counts in C1.
+
+        No pass is made with a time budget of 0, and where nothing is left to refine: the matte stays as it is.
 
         Raises
         ------
@@ -99,28 +130,44 @@ class LiveCorrection:
                 f"Got an edited trimap of {sizes[0]} pixels for an image of {sizes[1]}, expected the same size; edit "
                 "the trimap that was matted, or call set_trimap."
             )
+        now = self._now
+        if not edited.unknown.any():
+            # Nothing of it is to be seen, and there is nothing that it could cost.
+            self._go_on(
+                now._replace(trimap=edited, refined=replace(now.refined, before=now.refined.after, evaluations=0))
+            )
+            return self.refined
         changed = edited.values != self.encoded.values
         strokes = (changed & edited.background, changed & edited.foreground)
+        region = Region.around(edited.values != now.passed.values) if edited.values.size > _LARGE_IMAGE else None
+        moved = edited.unknown | strokes[0] | strokes[1]
+        if region is not None:
+            moved &= region.mask
+        if settings.time_budget == 0 or not moved.any():
+            stood = stand(now.initial, now.refined.output, now.trimap, edited, strokes, settings)
+            refined = replace(now.refined, output=stood.output, before=stood.cost, after=stood.cost, evaluations=0)
+            passed = now.passed if moved.any() else edited
+            self._go_on(Standing(edited, passed, stood.initial, refined, now.gates))
+            return refined
         gates = None
-        region = Region.around(edited.values != self.trimap.values) if edited.values.size > _LARGE_IMAGE else None
         if (
             self._nearby is not None
             and region is not None
-            and region.share(edited.unknown | self.trimap.unknown) < _LARGE_EDIT
+            and region.share(edited.unknown | now.passed.unknown) < _LARGE_EDIT
         ):
-            gates = self._gates = self._gates or self._nearby.gates(self.refined.tensors)
-            objective = self._nearby.pose_nearby(region, self.refined, gates, edited, strokes, settings, steps)
+            gates = now.gates or self._nearby.gates(now.refined.tensors)
+            now = self._now = now._replace(gates=gates)
+            objective = self._nearby.pose_nearby(region, now, edited, strokes, settings, steps)
             moments = None  # they would move cells that are held
         else:
             objective = self._pose(edited, strokes, settings, steps)
-            moments = self.refined.moments
+            moments = now.refined.moments
         began = time.perf_counter()
-        refined = descend(objective, self._shapes, settings, steps, began, self.refined.tensors, moments)
+        refined = descend(objective, self._shapes, settings, steps, began, now.refined.tensors, moments)
         if refined.cancelled:
             raise Cancelled("Cancelled while correcting; the correction before it stays.")
         refined = replace(refined, gates_held=self._frozen or gates is not None)
-        self._past = [*self._past[1 - _MOST_UNDONE :], (self.trimap, self.initial, self.refined, self._gates)]
-        self.trimap, self.initial, self.refined, self._gates = edited, objective.initial, refined, gates
+        self._go_on(Standing(edited, edited, objective.initial, refined, gates))
         return refined
 
     def undo(self) -> Refined[Any]:
@@ -133,6 +180,10 @@ class LiveCorrection:
         """
         if not self._past:
             raise InputError("Got a request to undo, expected a correction before it; there is none left to undo.")
-        self.trimap, self.initial, self.refined, self._gates = self._past.pop()
+        self._now = self._past.pop()
         # No pass was needed to come here.
         return replace(self.refined, before=self.refined.after, evaluations=0)
+
+    def _go_on(self, state: Standing) -> None:
+        self._past = [*self._past[1 - _MOST_UNDONE :], self._now]
+        self._now = state

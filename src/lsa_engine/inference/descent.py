@@ -98,8 +98,7 @@ def descend(
     began : float
         When the refinement began, on :func:`time.perf_counter`.
     start : dict, optional
-        A and B to start from, of which at least three passes are made, or one with a budget of 0; 0 by default,
-        the untouched network.
+        A and B to start from, of which at least three passes are made; 0 by default, the untouched network.
     moments : Moments, optional
         What Adam starts from. From nothing, its first step is as large as its rate in every number.
 
@@ -130,7 +129,7 @@ def descend(
             steps.advance()
             if last or (fast and objective.moved() <= settings.tolerance):
                 break
-            hurried = start is not None and bool(settings.time_budget) and len(costs) < _LEAST_PASSES
+            hurried = start is not None and len(costs) < _LEAST_PASSES
             if settings.time_is_up(began) and not hurried:
                 out_of_time = True
                 break

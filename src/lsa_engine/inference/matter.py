@@ -11,9 +11,8 @@ import torch
 
 from lsa_engine.devices import begin_peak_memory, choose_device, choose_dtype
 from lsa_engine.errors import InputError
-from lsa_engine.guidance import is_compiled
 from lsa_engine.inference.answering import answer, answer_corrected, answer_known
-from lsa_engine.inference.augmentation import SCALES
+from lsa_engine.inference.augmentation import SCALES, check_copies
 from lsa_engine.inference.correction import LiveCorrection
 from lsa_engine.inference.descent import Refined
 from lsa_engine.inference.loading import load_network
@@ -25,7 +24,7 @@ from lsa_engine.inference.reporting import Reporter
 from lsa_engine.inference.results import MatteResult
 from lsa_engine.inference.sinks import Sink
 from lsa_engine.inference.sources import ImageSource
-from lsa_engine.inference.task import Task
+from lsa_engine.inference.task import Task, begun
 from lsa_engine.inference.tiled_matte import predict_tiled, predict_tiled_copies, refine_tiled
 from lsa_engine.inference.tiling import Tiles, checked_tiles
 from lsa_engine.inference.whole import Runner, predict_whole, refine_whole
@@ -159,7 +158,7 @@ class Matter:
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> MatteResult:
-        """Return the network's matte.
+        """Return the network's matte, of the trimap that was set; corrections and what can be undone stay.
 
         Parameters
         ----------
@@ -184,7 +183,7 @@ class Matter:
         Cancelled
             If the work was stopped.
         """
-        _check_tta(tta)
+        check_copies(tta)
         start = time.perf_counter()
 
         def run(way: Way, task: Task) -> Outcome:
@@ -195,7 +194,7 @@ class Matter:
             return predict_tiled(way.runner, task, way.side)
 
         reporter = self._reporter("none", start, tta)
-        return self._compute(run, "matting", reporter, out, progress, cancel)
+        return self._compute(run, "matting", reporter, out, progress, cancel, self._trimap)[0]
 
     def refine(
         self,
@@ -206,7 +205,9 @@ class Matter:
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> MatteResult:
-        """Return the matte after backpropagating refinement (§4.3).
+        """Return the matte after backpropagating refinement (§4.3), from which corrections go on.
+
+        Where it raises, the corrections before it stay.
 
         Parameters
         ----------
@@ -226,19 +227,7 @@ class Matter:
             If the work was stopped before there was any matte; later, the best so far is returned and the report says
             so.
         """
-        _check_tta(tta)
-        settings = refinement or Refinement()
-        start = time.perf_counter()
-        self._live = None
-
-        def run(way: Way, task: Task) -> Outcome:
-            if way.side is None:
-                return refine_whole(way.runner, task, tta, settings, start)
-            return refine_tiled(way.runner, task, way.side, self.memory_limit * _ROOM, settings, start)
-
-        whole = bool(tta) or settings.method == "paper"
-        reporter = self._reporter(settings.method, start, tta, settings)
-        return self._compute(run, "encoding", reporter, out, progress, cancel, whole=whole)
+        return self._refine(self._trimap, refinement, tta, out, progress, cancel)
 
     def correct(
         self,
@@ -250,8 +239,9 @@ class Matter:
     ) -> MatteResult:
         """Return the matte after an edit of the trimap, from where the last refinement or correction left off.
 
-        The image is not encoded again: strokes enter the cost instead. Every pixel whose value differs from the encoded
-        trimap's counts in C1, known ones may be contradicted or made unknown, and A and B start from their last values.
+        The image is not encoded again, in tiles no more than what is near: strokes enter the cost. Every pixel whose
+        value differs from the encoded trimap's counts in C1, known ones may be contradicted or made unknown, and A and
+        B start from their last values.
         :meth:`recode` makes a full pass when there is time for it.
 
         Parameters
@@ -260,6 +250,7 @@ class Matter:
             The trimap as it is now, whole.
         refinement : Refinement, optional
             How to refine, "fast" only; by default as many passes of the decoder, three to 15, as begin within 0.9 s.
+            With a time budget of 0 none is made: what is known now is put in, and the next correction makes up for it.
         progress, cancel
             As in :meth:`predict`.
 
@@ -280,9 +271,8 @@ class Matter:
         if settings.method != "fast":
             raise InputError(f"Got refinement method {settings.method!r} for a correction, expected 'fast'; choose it.")
         edited = as_trimap(edited_trimap)
-        if not edited.unknown.any():
-            return answer_known(self._runner(), edited, self._reporter("known", start))
-        edited.require_known()
+        if edited.unknown.any():
+            edited.require_known()
         begin_peak_memory(self.device)
         steps = Steps("correcting", settings.iterations, progress, cancel)
         refined = or_too_little_memory(
@@ -317,10 +307,36 @@ class Matter:
         Raises
         ------
         InputError, TrimapError, Cancelled
-            As in :meth:`refine`.
+            As in :meth:`refine`; the corrections then stay, and can be undone.
         """
-        self._trimap = self._live_correction().trimap
-        return self.refine(refinement, progress=progress, cancel=cancel)
+        trimap = self._live_correction().trimap
+        result = self._refine(trimap, refinement, 0, None, progress, cancel)
+        self._trimap = trimap
+        return result
+
+    def _refine(
+        self,
+        trimap: Trimap | None,
+        refinement: Refinement | None,
+        tta: int,
+        out: Any,
+        progress: ProgressCallback | None,
+        cancel: CancelToken | None,
+    ) -> MatteResult:
+        check_copies(tta)
+        settings = refinement or Refinement()
+        start = time.perf_counter()
+
+        def run(way: Way, task: Task) -> Outcome:
+            if way.side is None:
+                return refine_whole(way.runner, task, tta, settings, start)
+            return refine_tiled(way.runner, task, way.side, self.memory_limit * _ROOM, settings, start)
+
+        whole = bool(tta) or settings.method == "paper"
+        reporter = self._reporter(settings.method, start, tta, settings)
+        answered = self._compute(run, "encoding", reporter, out, progress, cancel, trimap, whole=whole)
+        result, self._live, self._live_way = answered
+        return result
 
     def _live_correction(self) -> LiveCorrection:
         self._runner()
@@ -334,6 +350,8 @@ class Matter:
     def _corrected(
         self, refined: Refined[Any], live: LiveCorrection, settings: Refinement, start: float
     ) -> MatteResult:
+        if not live.trimap.unknown.any():
+            return answer_known(self._runner(), live.trimap, self._reporter("known", start))
         way = self._live_way or Way(self._runner(), None)
         return answer_corrected(refined, live, way, self._reporter("correction", start, 0, settings))
 
@@ -362,34 +380,19 @@ class Matter:
         out: Any,
         progress: ProgressCallback | None,
         cancel: CancelToken | None,
+        trimap: Trimap | None,
         *,
         whole: bool = False,
-    ) -> MatteResult:
+    ) -> tuple[MatteResult, LiveCorrection | None, Way]:
         """Return what `run` computes of the pair in hand, at once if it must be `whole`, else as the memory allows."""
-        image, trimap = check_pair(self._image, self._trimap)
+        image, trimap = check_pair(self._image, trimap)
         runner = self._runner()
 
         def run_into(way: Way, sink: Sink) -> Outcome:
-            return run(way, Task(image, trimap, sink, _begun(message, runner.network), progress, cancel))
+            return run(way, Task(image, trimap, sink, begun(message, runner.network), progress, cancel))
 
         scale = max(SCALES.get(reporter.tta, (1.0,)))
-        answered = answer(
-            run_into, runner, trimap, reporter, out, self.tiles, self.memory_limit, whole=whole, scale=scale
-        )
-        result, self._live, self._live_way = answered
-        return result
+        return answer(run_into, runner, trimap, reporter, out, self.tiles, self.memory_limit, whole=whole, scale=scale)
 
     def _reporter(self, method: str, start: float, tta: int = 0, settings: Refinement | None = None) -> Reporter:
         return Reporter((self.weights, self.weights_sha256, self.size), method, start, tta, settings)
-
-
-def _check_tta(tta: int) -> None:
-    if tta not in (0, *SCALES):
-        raise InputError(f"Got test-time augmentation {tta}, expected 0, 8 or 24; choose one of these.")
-
-
-def _begun(message: str, network: LSANet) -> str:
-    """Return what is being done, and that its input's loops are compiled before, where they are."""
-    if network.size.guidance == "none" or is_compiled():
-        return message
-    return f"{message} (compiling on first use)"

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from torch import Tensor
+
+from lsa_engine.inference.descent import Tensors
 
 _BLOCK = 16
 _HEAD = 8  # three convolutions and bilinear doubling, rounded up
@@ -59,6 +63,33 @@ class Region:
         (top, bottom), (left, right) = (_acts_on(length, stage, count) for length in self.shape)
         columns = outside[:, right] - outside[:, left]
         return np.asarray(columns[bottom] == columns[top])
+
+
+class HeldCells:
+    """Holds the cells of A and B that act outside of a region as they were last.
+
+    Parameters
+    ----------
+    region : Region
+        Where the others act.
+    last : dict
+        A and B as they were.
+    """
+
+    def __init__(self, region: Region, last: Tensors) -> None:
+        self._last = last
+        self._free = {
+            stage: torch.from_numpy(region.cells(stage, scale.shape[-1])).to(scale.device)
+            for stage, (scale, _) in last.items()
+        }
+
+    def __call__(self, tensors: Tensors) -> Tensors:
+        """Return A and B, but for the cells that are held."""
+        return {stage: (self._held(tensors, stage, 0), self._held(tensors, stage, 1)) for stage in tensors}
+
+    def _held(self, tensors: Tensors, stage: int, number: int) -> Tensor:
+        then = self._last[stage][number].detach()
+        return torch.where(self._free[stage], tensors[stage][number], then) if self._free[stage].any() else then
 
 
 def _acts_on(length: int, stage: int, count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lsa_engine.guidance import is_compiled
 from lsa_engine.inference.sinks import Sink
 from lsa_engine.inference.sources import ImageSource
+from lsa_engine.network import LSANet
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.trimap import Trimap
 
@@ -46,3 +48,10 @@ class Task:
             If the work was stopped already.
         """
         return Steps(self.message + also, total, self.progress, self.cancel)
+
+
+def begun(message: str, network: LSANet) -> str:
+    """Return what is being done, and that its input's loops are compiled before, where they are."""
+    if network.size.guidance == "none" or is_compiled():
+        return message
+    return f"{message} (compiling on first use)"

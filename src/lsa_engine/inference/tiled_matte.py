@@ -10,18 +10,21 @@ from torch import Tensor
 
 from lsa_engine.boxes import Box
 from lsa_engine.inference.augmentation import augmented_matte
-from lsa_engine.inference.correction import LiveCorrection
+from lsa_engine.inference.correction import LiveCorrection, Standing
 from lsa_engine.inference.cost import Strokes
-from lsa_engine.inference.descent import descend
+from lsa_engine.inference.descent import Tensors, descend
+from lsa_engine.inference.nearby import Region
 from lsa_engine.inference.outcome import Outcome
 from lsa_engine.inference.planes import Violation, matte_plane, spread_of, violation_of, write_matte, write_part
 from lsa_engine.inference.refinement import Refinement
 from lsa_engine.inference.sources import ImageSource
 from lsa_engine.inference.task import Task
 from lsa_engine.inference.tiled import TiledImage
+from lsa_engine.inference.tiled_decoders import Decoders
 from lsa_engine.inference.tiled_refinement import TiledObjective
 from lsa_engine.inference.tiling import Tile, masks_within, plan_tiles
 from lsa_engine.inference.whole import Runner
+from lsa_engine.network.decoder import Gates
 from lsa_engine.progress import Progress, Steps
 from lsa_engine.trimap import Trimap
 
@@ -104,11 +107,8 @@ def refine_tiled(runner: Runner, task: Task, side: int, room: float, settings: R
     trimap = task.trimap
     steps = task.steps(settings.iterations + 1)
     tiled = TiledImage(runner, task.image, trimap, steps)
-
-    def pose(trimap: Trimap, strokes: Strokes | None, settings: Refinement, steps: Steps) -> TiledObjective:
-        return TiledObjective(tiled, trimap, settings, side, room, steps, strokes)
-
-    objective = pose(trimap, None, settings, steps)
+    image = _EncodedTiles(tiled, side, Decoders(room))
+    objective = image.pose(trimap, None, settings, steps)
     steps.advance(message="refining tiles")
     shapes = runner.network.refinement_shapes()
     refined = descend(objective, shapes, settings, steps, began)
@@ -120,5 +120,28 @@ def refine_tiled(runner: Runner, task: Task, side: int, room: float, settings: R
         refined.evaluations + 1,
         matte_plane(objective.initial, trimap),
         refined=[refined],
-        live=LiveCorrection(pose, shapes, trimap, objective.initial, refined),
+        live=LiveCorrection(image.pose, shapes, trimap, objective.initial, refined, image),
     )
+
+
+class _EncodedTiles:
+    """A large image: states what is to be lowered, everywhere or near an edit."""
+
+    def __init__(self, tiled: TiledImage, side: int, decoders: Decoders) -> None:
+        self._tiled, self._side, self._decoders = tiled, side, decoders
+
+    def pose(self, trimap: Trimap, strokes: Strokes | None, settings: Refinement, steps: Steps) -> TiledObjective:
+        """State the cost of the whole image."""
+        return TiledObjective(self._tiled, trimap, settings, self._side, self._decoders, steps, strokes)
+
+    def gates(self, tensors: Tensors) -> Gates:
+        """Return the gates, which are those of the reduced pass whatever A and B are."""
+        del tensors
+        return self._tiled.gates
+
+    def pose_nearby(
+        self, region: Region, standing: Standing, trimap: Trimap, strokes: Strokes, settings: Refinement, steps: Steps
+    ) -> TiledObjective:
+        """State the cost of the whole image as a function of what acts on a region alone."""
+        nearby = (region, standing)
+        return TiledObjective(self._tiled, trimap, settings, self._side, self._decoders, steps, strokes, nearby)

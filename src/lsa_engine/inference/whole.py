@@ -11,10 +11,10 @@ from torch import Tensor
 
 from lsa_engine.boxes import Box
 from lsa_engine.inference.augmentation import augmented_matte, work_of
-from lsa_engine.inference.correction import LiveCorrection
+from lsa_engine.inference.correction import LiveCorrection, Standing
 from lsa_engine.inference.cost import Mask, Strokes, cost_masks, wanted_pixels
 from lsa_engine.inference.descent import Refined, Tensors, WholeObjective, descend
-from lsa_engine.inference.nearby import Region
+from lsa_engine.inference.nearby import HeldCells, Region
 from lsa_engine.inference.outcome import Outcome
 from lsa_engine.inference.planes import matte_plane, spread_of, violation_of, write_matte
 from lsa_engine.inference.preparation import network_input
@@ -196,27 +196,17 @@ class _EncodedImage:
             return self._prepared.gates_at(tensors)
 
     def pose_nearby(
-        self,
-        region: Region,
-        refined: Refined[Tensor],
-        gates: Gates,
-        trimap: Trimap,
-        strokes: Strokes,
-        settings: Refinement,
-        steps: Steps,
+        self, region: Region, standing: Standing, trimap: Trimap, strokes: Strokes, settings: Refinement, steps: Steps
     ) -> WholeObjective:
         """State the cost of the whole image as a function of what acts on a region alone."""
         masks = cost_masks(trimap, settings.boundary, strokes)
-        self._aim(wanted_pixels(masks) & region.mask, gates, steps)
-        free = {
-            stage: torch.from_numpy(region.cells(stage, scale.shape[-1])).to(scale.device)
-            for stage, (scale, _) in refined.tensors.items()
-        }
+        self._aim(wanted_pixels(masks) & region.mask, standing.gates, steps)
+        hold = HeldCells(region, standing.refined.tensors)
 
         def decode(tensors: Tensors) -> Sequence[Tensor]:
-            return self._decode(_held(tensors, refined.tensors, free))
+            return self._decode(hold(tensors))
 
-        return WholeObjective(decode, self._prepared.boxes, masks, self._initial, settings, refined.output)
+        return WholeObjective(decode, self._prepared.boxes, masks, self._initial, settings, standing.refined.output)
 
     def _aim(self, wanted: Mask, gates: Gates | None, steps: Steps) -> None:
         self._prepared.check = steps.check
@@ -227,13 +217,3 @@ class _EncodedImage:
     def _decode(self, tensors: Tensors) -> Sequence[Tensor]:
         with self._runner.precision():
             return self._prepared(tensors)
-
-
-def _held(tensors: Tensors, last: Tensors, free: dict[int, Tensor]) -> Tensors:
-    """Return A and B as they were last, but in the cells (S, S) that are free."""
-
-    def held(stage: int, number: int) -> Tensor:
-        then = last[stage][number].detach()
-        return torch.where(free[stage], tensors[stage][number], then) if free[stage].any() else then
-
-    return {stage: (held(stage, 0), held(stage, 1)) for stage in tensors}

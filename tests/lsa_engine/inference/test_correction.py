@@ -115,6 +115,48 @@ def test_a_cancelled_correction_leaves_the_one_before_it(refined, scene):
     np.testing.assert_allclose(two.alpha, one.alpha, atol=1e-4)
 
 
+def test_a_trimap_with_nothing_unknown_is_an_edit_like_others(refined, scene):
+    settings = lsa.Refinement(iterations=3, tolerance=0)
+    first = edited(scene.trimap, np.random.default_rng(8))
+    one = refined.correct(first, settings)
+    known = np.where(scene.alpha > 0.5, 255, 0).astype(np.uint8)
+    answered = refined.correct(known, settings)
+    np.testing.assert_array_equal(answered.alpha, known / 255)
+    assert answered.report.method == "known"
+    np.testing.assert_array_equal(refined.undo().alpha, one.alpha)
+    refined.correct(known, settings)
+    later = refined.correct(first, settings)  # goes on from where the last pass ended
+    assert later.report.cost_before == pytest.approx(one.report.cost_after, rel=1e-3)
+    np.testing.assert_array_equal(refined.undo().alpha, known / 255)
+    np.testing.assert_array_equal(refined.recode().alpha, known / 255)
+
+
+def stopped_at_once() -> lsa.CancelToken:
+    token = lsa.CancelToken()
+    token.cancel()
+    return token
+
+
+def test_a_plain_matte_or_a_cancelled_run_leaves_corrections_and_what_can_be_undone(refined, scene):
+    settings = lsa.Refinement(iterations=3, tolerance=0)
+    rng = np.random.default_rng(9)
+    plain = refined.predict().alpha
+    one = refined.correct(edited(scene.trimap, rng), settings)
+    two = refined.correct(edited(scene.trimap, rng), settings)
+    np.testing.assert_allclose(refined.predict().alpha, plain, atol=1e-6)
+    for run in (refined.predict, refined.refine, refined.recode):
+        with pytest.raises(lsa.Cancelled):
+            run(cancel=stopped_at_once())
+    np.testing.assert_allclose(refined.predict().alpha, plain, atol=1e-6)  # the trimap in hand is the one that was set
+    with pytest.raises(lsa.InputError, match="expected 0, 8 or 24"):
+        refined.refine(tta=3)
+    np.testing.assert_array_equal(refined.undo().alpha, one.alpha)
+    again = refined.correct(edited(scene.trimap, np.random.default_rng(9)), settings)
+    assert not np.array_equal(again.alpha, two.alpha)
+    refined.undo()
+    refined.undo()
+
+
 def test_strokes_may_contradict_what_was_known_and_are_obeyed(refined, scene):
     values = scene.trimap.copy()
     values[22:26, 30:34] = 0  # in the middle of the foreground
@@ -124,12 +166,20 @@ def test_strokes_may_contradict_what_was_known_and_are_obeyed(refined, scene):
     assert (result.alpha[2:5, 2:5] == 1).all()
 
 
-def test_a_correction_without_time_makes_one_pass_from_where_it_was(refined, scene):
-    before = refined.refine(lsa.Refinement(tolerance=0))
-    result = refined.correct(scene.trimap, lsa.Refinement(time_budget=0))
-    assert result.report.iterations == 1
-    np.testing.assert_allclose(result.alpha, before.alpha, atol=1e-4)
-    assert not np.allclose(result.alpha, result.initial_alpha, atol=1e-3)
+def test_a_correction_without_time_leaves_the_matte_with_what_is_known_put_in(refined, scene):
+    last = refined.refine(lsa.Refinement(tolerance=0)).alpha
+    values = edited(scene.trimap, np.random.default_rng(10), places=5)
+    result = refined.correct(values, lsa.Refinement(time_budget=0))
+    assert (result.report.iterations, result.report.evaluations) == (0, 0)
+    np.testing.assert_array_equal(result.alpha[values == 128], last[values == 128])
+    assert (result.alpha[values == 255] == 1).all()
+    assert not result.alpha[values == 0].any()
+    assert result.report.cost_after == result.report.cost_before
+    later = refined.correct(values, lsa.Refinement(iterations=3, tolerance=0))
+    assert later.report.iterations == 3
+    assert later.report.cost_after < result.report.cost_after
+    refined.undo()
+    np.testing.assert_allclose(refined.undo().alpha, last, atol=1e-6)
 
 
 def test_what_cannot_be_corrected_is_told(weights, scene):

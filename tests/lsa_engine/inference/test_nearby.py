@@ -111,7 +111,7 @@ def test_the_matte_is_what_the_whole_decoder_gives_with_the_same_gates_and_tenso
     live = refined._live
     image = live._nearby
     masks = cost_masks(lsa.Trimap(values), "paper")
-    image._aim(masks[0] | masks[1] | masks[2], live._gates, lsa.progress.Steps("checking", 1))
+    image._aim(masks[0] | masks[1] | masks[2], live._now.gates, lsa.progress.Steps("checking", 1))
     with torch.no_grad():
         parts = image._decode(live.refined.tensors)
     for box, part in zip(image._prepared.boxes, parts, strict=True):
@@ -131,13 +131,13 @@ def test_the_cost_is_that_of_the_whole_matte(refined, trimap):
 
 def test_undoing_goes_back_to_the_gates_of_then(refined, trimap):
     first = refined.correct(stroke(trimap, 180, 80, 255), lsa.Refinement(iterations=3, tolerance=0))
-    gates = refined._live._gates
+    gates = refined._live._now.gates
     # Too large for a region: answered everywhere, with live gates.
     refined.correct(np.where(np.indices(SIZE)[0] < 170, trimap, 0).astype(np.uint8), lsa.Refinement(iterations=2))
-    assert refined._live._gates is None
+    assert refined._live._now.gates is None
     back = refined.undo()
     np.testing.assert_array_equal(back.alpha, first.alpha)
-    assert refined._live._gates is gates
+    assert refined._live._now.gates is gates
 
 
 def test_the_first_edit_after_a_refinement_begins_where_that_ended(refined, trimap):
