@@ -15,6 +15,7 @@ from psygnal import Signal
 from napari_lsa_matting.layers import Index, add_output, update_output
 from napari_lsa_matting.matte_request import MatteOutcome
 from napari_lsa_matting.session import session_of
+from napari_lsa_matting.trimap_code import trimap_path
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -95,7 +96,7 @@ class MatteLayers:
     def show(self, image: Image, index: Index, trimap: Layer, outcome: MatteOutcome) -> Image:
         """Show a matte as the alpha of its picture's plane, bring what is shown of it up to date; return the alpha."""
         result = outcome.result
-        paths = {"image_path": image.source.path, "trimap_path": trimap.source.path}
+        paths = {"image_path": image.source.path, "trimap_path": trimap_path(trimap, index)}
         facts = {"image": image.name, "trimap": trimap.name, "plane": list(index), **paths, **outcome.record()}
         self._last = (weakref.ref(image), index, outcome)
         channels = outcome.image.channels

@@ -39,6 +39,7 @@ from napari_lsa_matting.object_request import ObjectsOutcome, ObjectsRequest
 from napari_lsa_matting.panel import JobControls, Message, Panel
 from napari_lsa_matting.save_button import SaveButton
 from napari_lsa_matting.session import session_of
+from napari_lsa_matting.trimap_code import trimap_path
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -239,7 +240,7 @@ class MattingWidget(Panel):
 
     def _show_matte(self, image: Image, index: Index, trimap: Labels, outcome: MatteOutcome) -> Image:
         """Show a matte, offer its code, and return its layer."""
-        self.code.offer(partial(matte_script, outcome, image.source.path, trimap.source.path))
+        self.code.offer(partial(matte_script, outcome, image.source.path, trimap_path(trimap, index)))
         alpha = self._layers.show(image, index, trimap, outcome)
         self.save.offer(alpha)
         return alpha

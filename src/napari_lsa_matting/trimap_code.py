@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lsa_engine.versions import versions
-from napari_lsa_matting.code_inputs import Recorded, array_input, image_input
+from napari_lsa_matting.code_inputs import Recorded, array_input, image_input, trimap_input
 from napari_lsa_matting.code_snippet import Input, Script
 from napari_lsa_matting.layers import METADATA_KEY, Index
 from napari_lsa_matting.stack_frames import place_name
-from napari_lsa_matting.trimap_requests import AlphaRequest, SegmentationRequest, StrokesRequest, ToolRequest
+from napari_lsa_matting.trimap_requests import (
+    AlphaRequest,
+    FileRequest,
+    MadeTrimap,
+    SegmentationRequest,
+    StrokesRequest,
+    ToolRequest,
+)
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Labels, Layer
 
 _MADE = "made"
 
@@ -31,6 +38,27 @@ def record_making(trimap: Labels, index: Index, record: Mapping[str, Any]) -> No
     made = dict(there.get(_MADE, {}))
     made[place_name(index)] = [*made.get(place_name(index), []), dict(record)]
     trimap.metadata = {**trimap.metadata, METADATA_KEY: {**there, _MADE: made}}
+
+
+def trimap_path(trimap: Layer, index: Index) -> str | None:
+    """Return the file that a plane of a trimap layer was read from, by napari or by the Trimap widget, or None."""
+    if trimap.source.path is not None:
+        return str(trimap.source.path)
+    there = trimap.metadata.get(METADATA_KEY)
+    steps = there.get(_MADE, {}).get(place_name(index), []) if isinstance(there, Mapping) else []
+    return next((step["path"] for step in reversed(steps) if step.get("from") == "file"), None)
+
+
+def file_script(request: FileRequest, made: MadeTrimap) -> Script:
+    """Return the script of a trimap read from a file, which names the file's SHA-256."""
+    path = request.path.absolute()
+    labels = made.labels.reshape(-1, made.labels.shape[-1])  # the planes of a stack lie below each other in a file
+    return Script(
+        title=f"The trimap in {path.name!r}",
+        versions=versions(),
+        inputs=(trimap_input(labels, str(path)),),
+        body=(f"# It was read from {str(path)!r},", f"# whose SHA-256 was {made.inputs['file']}."),
+    )
 
 
 @singledispatch

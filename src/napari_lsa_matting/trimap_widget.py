@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels, Layer
+from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton
 
@@ -31,7 +31,7 @@ from napari_lsa_matting.panel import JobControls, Message, Panel, side_by_side
 from napari_lsa_matting.plane_writer import PlaneEdit, PlaneWriter
 from napari_lsa_matting.session import session_of
 from napari_lsa_matting.settings import read_settings
-from napari_lsa_matting.trimap_code import record_making, trimap_script
+from napari_lsa_matting.trimap_code import file_script, record_making, trimap_script
 from napari_lsa_matting.trimap_examination import Examination, ExamineRequest
 from napari_lsa_matting.trimap_layer import add_trimap_layer, plane_of
 from napari_lsa_matting.trimap_paint import make_paint_buttons
@@ -130,7 +130,7 @@ class TrimapWidget(Panel):
             notify_error(InputError(problem))
             return
         request = FileRequest(Path(path), plane_grid(image)[1], image.name)
-        deliver = partial(self._add, image, plane_index(image, self.viewer))
+        deliver = partial(self._add_read, request, image, plane_index(image, self.viewer))
         self.controls.start(f"Trimap from {Path(path).name}", MakeRequest(request).run, deliver)
         self.refresh()
 
@@ -226,6 +226,10 @@ class TrimapWidget(Panel):
     def _add_made(self, request: LabelsRequest, source: Layer, index: Index, made: MadeTrimap) -> None:
         self._add(source, index, made)
         self.code.offer(partial(trimap_script, request, made.inputs))
+
+    def _add_read(self, request: FileRequest, image: Image, index: Index, made: MadeTrimap) -> None:
+        self._add(image, index, made)
+        self.code.offer(partial(file_script, request, made))
 
     def _add(self, source: Layer, index: Index, made: MadeTrimap) -> None:
         """Show labels as a new layer on the one that they were made for."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from napari.layers import Labels
+from PIL import Image
 
 import lsa_engine as lsa
-from lsa_engine.errors import InputError
+from lsa_engine.errors import FileError, InputError
 from lsa_engine.progress import CancelToken
 from napari_lsa_matting.layers import METADATA_KEY, ImagePlane, fingerprint
 from napari_lsa_matting.stack_frames import record_proposals
-from napari_lsa_matting.trimap_code import record_making, trimap_script
+from napari_lsa_matting.trimap_code import file_script, record_making, trimap_path, trimap_script
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_requests import (
     AlphaRequest,
@@ -66,9 +69,38 @@ def test_an_alpha_that_was_changed_since_is_not_copied(scene: Any, repeat: Any) 
         repeat(trimap_script(request, made.inputs))
 
 
-def test_reading_a_file_has_no_script() -> None:
-    with pytest.raises(TypeError, match="FileRequest"):
-        trimap_script(FileRequest("trimap.png", (4, 4), "photo"), {})
+def test_what_is_no_request_has_no_script() -> None:
+    with pytest.raises(TypeError, match="Got a str, for which there is no script"):
+        trimap_script("widen", {})
+
+
+def test_the_code_reads_the_file_and_names_its_hash(scene: Any, repeat: Any, tmp_path: Path) -> None:
+    path = tmp_path / "trimap.png"
+    Image.fromarray(scene.trimap).save(path)
+    request = FileRequest(path, scene.trimap.shape, "photo")
+    made = made_by(request)
+    assert made.record["file_sha256"] == sha256(path.read_bytes()).hexdigest()
+    code, names = repeat(file_script(request, made))
+    assert str(path) in code and made.record["file_sha256"] in code and "np.load" not in code
+    np.testing.assert_array_equal(names["trimap"].values, scene.trimap)
+    Image.fromarray(np.roll(scene.trimap, 7, axis=1)).save(path)
+    code, names = repeat(file_script(request, made))  # what the file held is saved then
+    assert "np.load" in code
+    np.testing.assert_array_equal(names["trimap"].values, scene.trimap)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"nowhere\.png"):
+        made_by(FileRequest(tmp_path / "nowhere.png", (4, 4), "photo"))
+
+
+def test_the_file_of_a_plane_is_the_last_that_it_was_read_from() -> None:
+    layer = Labels(np.zeros((3, 4, 5), np.uint8), **trimap_settings())
+    assert trimap_path(layer, (2,)) is None
+    record_making(layer, (2,), {"from": "file", "path": "a.png"})
+    record_making(layer, (2,), {"tool": "widen_unknown"})
+    assert trimap_path(layer, (2,)) == "a.png"
+    assert trimap_path(layer, (1,)) is None
 
 
 def test_what_was_made_is_noted_beside_what_was_proposed() -> None:

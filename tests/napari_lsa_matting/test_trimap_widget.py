@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from napari_lsa_matting.layers import METADATA_KEY, with_provenance
+from napari_lsa_matting.trimap_code import trimap_path
 from napari_lsa_matting.trimap_widget import TrimapWidget
 
 
@@ -150,7 +151,14 @@ def test_a_size_that_does_not_fit_the_image_is_said(scene_viewer: Any, open_widg
 
 
 def test_a_file_becomes_a_trimap_on_the_image(
-    scene_viewer: Any, open_widget: Any, scene: Any, tmp_path: Path, notifications: list[str], qtbot: Any
+    scene_viewer: Any,
+    open_widget: Any,
+    scene: Any,
+    tmp_path: Path,
+    notifications: list[str],
+    qtbot: Any,
+    copied: Any,
+    execute: Any,
 ) -> None:
     scene_viewer.layers.remove("trimap")
     widget = open_widget(scene_viewer)
@@ -160,6 +168,8 @@ def test_a_file_becomes_a_trimap_on_the_image(
     layer = scene_viewer.layers["trimap"]
     assert np.array_equal(layer.data == 1, scene.trimap == 255)
     assert np.array_equal(layer.scale, scene_viewer.layers["photo"].scale)
+    assert trimap_path(layer, ()) == str(tmp_path / "GT01.png")
+    np.testing.assert_array_equal(execute(copied(widget.code))["trimap"].values, scene.trimap)
 
     Image.fromarray(scene.trimap[:20]).save(tmp_path / "GT02.png")
     widget.open_file(tmp_path / "GT02.png")
