@@ -1,9 +1,12 @@
-"""Measurements in a worker: what a run needs, what it does, and the file that its table is written to."""
+"""Measurements in a worker: what a run needs, what it does, and the files that its table is written to."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.versions import versions
-from napari_lsa_matting.layers import fingerprint
+from napari_lsa_matting.layers import METADATA_KEY, fingerprint
 from napari_lsa_matting.matte_request import ImageChangedError
 
 if TYPE_CHECKING:
@@ -249,7 +252,7 @@ class _Work:
 
 @dataclass(frozen=True, eq=False)
 class CsvRequest:
-    """Write measurements into a file.
+    """Write measurements into a file, and how they were made into another beside it, named NAME.csv.json.
 
     Attributes
     ----------
@@ -257,13 +260,16 @@ class CsvRequest:
         The rows.
     path : Path
         Ends in .csv.
+    facts : mapping
+        How they were made, as plain values.
     """
 
     outcome: MeasureOutcome
     path: Path
+    facts: Mapping[str, Any]
 
     def run(self, progress: ProgressCallback, cancel: CancelToken) -> Path:
-        """Write the file and return its path.
+        """Write both files, or none, and return the table's path.
 
         Raises
         ------
@@ -271,8 +277,15 @@ class CsvRequest:
             As :func:`lsa_engine.measure.write_csv`.
         """
         steps = Steps("writing the table", 1, progress, cancel)
+        from lsa_engine.image_io import atomic_path
         from lsa_engine.measure import write_csv
 
-        write_csv(self.outcome.measurements, self.path, self.outcome.leading)
+        # A line of comments in the table itself would be data to most spreadsheets.
+        with atomic_path(f"{self.path}.json") as beside:
+            write_csv(self.outcome.measurements, self.path, self.outcome.leading)
+            # By the hash it can be told whether the table is still the one that was written.
+            table = {"table": self.path.name, "table_sha256": sha256(self.path.read_bytes()).hexdigest()}
+            record = {METADATA_KEY: {**self.facts, **table}}
+            beside.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         steps.finish()
         return self.path

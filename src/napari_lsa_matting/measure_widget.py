@@ -28,7 +28,7 @@ from napari_lsa_matting.measure_options import THIS, ExtentRows, MatteRow
 from napari_lsa_matting.measure_pixels import Pixels, channel_axes, image_pixels, is_blank, likely_channel_axis
 from napari_lsa_matting.measure_request import CsvRequest, MeasureOutcome, MeasureRequest, Part
 from napari_lsa_matting.measurement import Matte, Region, describe_mattes, find_region, is_distorted
-from napari_lsa_matting.measurement_layers import put_on_labels, show_centroids
+from napari_lsa_matting.measurement_layers import KIND, put_on_labels, show_centroids
 from napari_lsa_matting.panel import JobControls, Message, Panel, add_row, show_row
 from napari_lsa_matting.stack_frames import some_frames
 from napari_lsa_matting.table_view import TableView
@@ -56,6 +56,7 @@ class MeasureWidget(Panel):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
         self._outcome: MeasureOutcome | None = None
+        self._facts: dict[str, Any] = {}
         self._channels_of: object = None
         self._what = what = self.add_group("What")
         self.alpha = self.add_choice(
@@ -105,7 +106,10 @@ class MeasureWidget(Panel):
         self.table.hide()
         self.add(self.table)
         self.save_button = QPushButton("Save CSV…")
-        self.save_button.setToolTip("Write the table with all digits, and units in the names of its columns.")
+        self.save_button.setToolTip(
+            "Write the table with all digits, and units in the names of its columns. How it was made goes into a file "
+            "beside it, named .csv.json."
+        )
         self.save_button.clicked.connect(self._choose_file)
         self.save_button.hide()
         self.add(self.save_button)
@@ -192,7 +196,7 @@ class MeasureWidget(Panel):
         """Write the table into a file, in the background."""
         if self._outcome is not None:
             self.save_button.setEnabled(False)
-            work = CsvRequest(self._outcome, path).run
+            work = CsvRequest(self._outcome, path, self._facts).run
             self.controls.start("Table", work, lambda made: self.controls.outcome.say(f"Saved {made}."))
 
     def _choose_file(self, _: bool = False) -> None:
@@ -259,6 +263,7 @@ class MeasureWidget(Panel):
             return
         facts = {**facts, **outcome.inputs, "versions": outcome.versions}
         self._outcome = outcome
+        self._facts = {"kind": KIND, **facts, "columns": list(outcome.columns)}
         self.code.offer(partial(script, outcome))
         self.table.show_columns(outcome.columns)
         self.table.show()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from inspect import unwrap
 from typing import Any
 
@@ -20,7 +22,7 @@ from qtpy.QtWidgets import QFileDialog
 import lsa_engine as lsa
 import lsa_engine.measure
 from lsa_engine.measure import to_columns
-from napari_lsa_matting.layers import METADATA_KEY, with_provenance
+from napari_lsa_matting.layers import METADATA_KEY, fingerprint, with_provenance
 from napari_lsa_matting.measure_widget import MeasureWidget
 
 
@@ -366,6 +368,25 @@ def test_the_table_is_saved_with_units(
     with (tmp_path / "cells.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["soft_area_um2"]) for row in rows] == shown(widget)["soft_area_um2"]
+    record = json.loads((tmp_path / "cells.csv.json").read_text(encoding="utf-8"))[METADATA_KEY]
+    made = matted_viewer.layers["cells"].metadata[METADATA_KEY]
+    assert {name: record[name] for name in made} == json.loads(json.dumps(made))
+    assert (record["alpha"], record["labels"], record["columns"]) == ("alpha", "cells", [*rows[0]])
+    assert record["alpha_sha256"] == fingerprint(matted_viewer.layers["alpha"].data)
+    assert record["table_sha256"] == sha256((tmp_path / "cells.csv").read_bytes()).hexdigest()
+
+
+def test_a_table_and_how_it_was_made_are_written_together_or_not_at_all(
+    matted_viewer: Any, open_widget: Any, qtbot: Any, tmp_path: Any, notifications: list[str]
+) -> None:
+    widget = open_widget(matted_viewer)
+    run(qtbot, widget)
+    for hindered in ("first.csv", "second.csv.json"):
+        (tmp_path / hindered).mkdir()
+        widget.save_csv(tmp_path / hindered.removesuffix(".json"))
+        qtbot.waitUntil(lambda: not widget.controls.busy)
+        assert "because it is a folder" in notifications[-1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first.csv", "second.csv.json"]
 
 
 def test_a_file_that_cannot_be_written_is_an_error_in_words(
