@@ -8,8 +8,11 @@ import torch
 
 from lsa_engine.cli.main import main
 from lsa_engine.errors import InputError, WeightsError
+from lsa_engine.inference.loading import load_network
 from lsa_engine.inference.onnx_export import export_onnx
+from lsa_engine.inference.preparation import network_input
 from lsa_engine.network import build_network
+from lsa_engine.samples import load_photograph, load_trimap
 from lsa_engine.weights import save_weights
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -40,6 +43,23 @@ def test_the_model_answers_as_torch_does_at_any_size(trained, tmp_path):
         inputs = torch.rand(1, made.channels, *size)
         (answer,) = session.run(None, {"input": inputs.numpy()})
         np.testing.assert_allclose(answer, network(inputs).numpy(), atol=1e-4)
+
+
+def test_the_shipped_weights_answer_as_torch_does_from_an_image_on(tmp_path):
+    made = export_onnx("lsa-lite", tmp_path / "lite.onnx")
+    assert made.difference is not None
+    assert made.difference < 1e-4
+    session = onnxruntime.InferenceSession(made.path, providers=["CPUExecutionProvider"])
+    network, _ = load_network("lsa-lite")
+    image = torch.from_numpy(load_photograph()[150:311, 150:351].astype(np.float32) / 255).permute(2, 0, 1)[None]
+    trimap = torch.from_numpy(load_trimap().values[150:311, 150:351].copy())[None, None]
+    assert set(trimap.unique().tolist()) == {0, 128, 255}
+    inputs = network_input(image.contiguous(), trimap, made.guidance)
+    (answer,) = session.run(None, {"input": inputs.numpy()})
+    with torch.no_grad():
+        expected = network(inputs).numpy()
+    np.testing.assert_allclose(answer, expected, atol=1e-4)
+    assert expected.min() < 0.1 < 0.9 < expected.max()
 
 
 def test_the_command_line_says_what_it_wrote(trained, tmp_path, capsys):
