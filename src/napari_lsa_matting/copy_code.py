@@ -55,6 +55,12 @@ class CopyCode(QWidget):
         self.status.say()
         self._refresh()
 
+    def withdraw(self) -> None:
+        """Offer no run."""
+        self._write = None
+        self.status.say()
+        self._refresh()
+
     def _refresh(self) -> None:
         there = self._write is not None
         self.button.setEnabled(there and not self.busy)

@@ -114,6 +114,10 @@ class RunLog:
         The recipe's name; empty before the run says so.
     data : Path or None
         The data folder, where the run has said it.
+    device : str
+        Where it was last begun; "auto" before the run says so.
+    versions : dict of str to str
+        What it was made with, as far as it has said.
     """
 
     folder: Path
@@ -126,6 +130,8 @@ class RunLog:
     picture: Path | None = None
     recipe: str = ""
     data: Path | None = None
+    device: str = "auto"
+    versions: dict[str, str] = field(default_factory=dict)
     _process: tuple[str, int, float] | None = None
     _offset: int = 0
     _file: tuple[int, int] = (0, 0)
@@ -193,6 +199,8 @@ class RunLog:
             self._began = (event.get("step", 0), event["time"])
             self.recipe = event.get("name", "")
             self.data = Path(event["data"]) if "data" in event else None
+            self.device = event.get("device", "auto")
+            self.versions = event.get("versions", {})
             self._process = (event["host"], event["process"], event["time"]) if "process" in event else None
         elif kind == "step":
             self.losses.append((event["step"], event["loss"]))

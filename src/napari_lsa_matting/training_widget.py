@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,13 @@ from lsa_engine.errors import LsaError
 from lsa_engine.progress import Progress
 from lsa_engine.training.recipe import Recipe, recipe_names
 from lsa_engine.training.runs import RECIPE_FILE, WEIGHTS_FILE, request_stop
+from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.latest_job import LatestJob
 from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import Message, Panel, add_row, describe_progress, show_row
 from napari_lsa_matting.session import session_of
+from napari_lsa_matting.training_code import can_repeat, training_script
 from napari_lsa_matting.training_data import RECIPE, TrainingData, path_edit, path_of
 from napari_lsa_matting.training_request import Prepared, PrepareRequest
 from napari_lsa_matting.training_run import LOG_FILE, RunLog, can_resume, folder_problem, has_events, last_words, launch
@@ -62,6 +65,9 @@ class TrainingWidget(Panel):
         self._add_runs()
         self.view = RunView()
         self.add(self.view)
+        self.code = CopyCode("the run shown")
+        self.add(self.code)
+        self._offered: RunLog | None = None
 
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_EVERY_MS)
@@ -348,8 +354,16 @@ class TrainingWidget(Panel):
             return self.data.problem(self._recipe)
         return self.data.problem(self._recipe) or self.start.problem(self._recipe)
 
+    def _offer_code(self) -> None:
+        """Offer the run shown as code once it has begun: offered anew at every look, "Copied" would be wiped out."""
+        run = self.log if self.log is not None and can_repeat(self.log) else None
+        if run is not self._offered:
+            self._offered = run
+            self.code.withdraw() if run is None else self.code.offer(partial(training_script, run))
+
     def _show(self) -> None:
         log = self.log
+        self._offer_code()
         if log is None:
             self.view.show_run(None, "")
             return

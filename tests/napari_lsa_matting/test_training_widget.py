@@ -168,6 +168,24 @@ def test_the_run_in_the_output_folder_is_followed_again(widget: TrainingWidget, 
     assert widget.launch_button.isEnabled()
 
 
+def test_the_run_shown_can_be_copied_as_code_once_it_has_begun(
+    widget: TrainingWidget, tmp_path: Path, qtbot: Any, copied: Callable[[Any], str]
+) -> None:
+    assert not widget.code.button.isEnabled()
+    run = tmp_path / "earlier"
+    begun = {"event": "started", "time": time.time(), "step": 0, "steps": 9, "data": "/pictures", "device": "cpu"}
+    write_events(run, begun, {"event": "finished", "time": time.time(), "step": 9})
+    (run / "recipe.toml").write_text(_RECIPE.format(steps=9))
+    widget.output.value = run
+    code = copied(widget.code)
+    assert all(repr(part) in code for part in (str(run / "recipe.toml"), f"{run}-again", "/pictures", "cpu"))
+    widget.look()
+    assert widget.code.status.text() == "Copied."
+    widget.output.value = tmp_path / "new"
+    assert not widget.code.button.isEnabled()
+    assert widget.code.status.text() == ""
+
+
 def test_what_does_not_fit_is_said_before_the_launch(widget: TrainingWidget, tmp_path: Path, qtbot: Any) -> None:
     widget.recipe.value = "lsa-lite"
     assert reason(widget, qtbot).startswith("Recipe 'lsa-lite' needs photos, alphas, alphas-keyed, photos-validation")
