@@ -51,7 +51,9 @@ def test_so_does_a_refined_one_and_float16_is_refined_in_float32(pair, dtype, co
     assert any("float16" in note for note in rough.report.notes) == (computed_in != dtype)
     assert_near(rough, exact, pair[1] == 128, REFINED[dtype])
     assert exact.report.cost_after < 0.9 * exact.report.cost_before
-    assert rough.report.cost_after == pytest.approx(exact.report.cost_after, rel=0.1)
+    # A tenth of what the refinement gained: where next to nothing is left, rounding decides about the rest.
+    gained = exact.report.cost_before - exact.report.cost_after
+    assert rough.report.cost_after == pytest.approx(exact.report.cost_after, rel=0.1, abs=0.1 * gained)
 
 
 def test_a_correction_after_a_refinement_stays_in_its_precision(pair):

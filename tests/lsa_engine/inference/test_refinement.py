@@ -178,7 +178,7 @@ def test_a_refinement_cancelled_midway_is_the_one_that_would_have_ended_there(sc
 def test_copies_share_a_time_budget_and_the_report_tells_what_each_got(scene, monkeypatch, tta):
     ticks = itertools.count()
     monkeypatch.setattr(time, "perf_counter", lambda: next(ticks) * 0.01)  # a clock that knows no other programs
-    budget = {8: 0.4, 24: 2.4}[tta]
+    budget = {8: 0.4, 24: 1.8}[tta]
     with Matter("lsa-lite", device="cpu", dtype="float32") as matter:
         matter.set_image(scene.image)
         matter.set_trimap(scene.trimap)
