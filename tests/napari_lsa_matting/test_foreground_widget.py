@@ -30,7 +30,7 @@ def matted_viewer(scene_viewer: Any, scene: Any) -> Any:
     """The viewer with the scene's true alpha, as the Matting widget would add it."""
     photo = scene_viewer.layers["photo"]
     place = {name: getattr(photo, name) for name in ("scale", "translate", "units", "axis_labels")}
-    scene_viewer.add_image(scene.alpha, name="alpha", metadata=with_provenance({}, kind="alpha"), **place)
+    scene_viewer.add_image(scene.alpha.copy(), name="alpha", metadata=with_provenance({}, kind="alpha"), **place)
     return scene_viewer
 
 
