@@ -42,7 +42,10 @@ def matted_viewer(scene_viewer: Any, scene: Any) -> Any:
     for layer in scene_viewer.layers:
         layer.scale = (0.5, 0.25)
     scene_viewer.add_image(
-        scene.alpha.copy(), name="alpha", metadata=with_provenance({}, kind="alpha"), **place(scene_viewer.layers["photo"])
+        scene.alpha.copy(),
+        name="alpha",
+        metadata=with_provenance({}, kind="alpha"),
+        **place(scene_viewer.layers["photo"]),
     )
     return scene_viewer
 
