@@ -306,13 +306,12 @@ def _refine_image(
     outcome = _join(parts)
     if _led_away(outcome) and alpha.size <= MOST_PIXELS:
         steps.check()
-        exact = minimise(_unit(source), alpha, kappa)
+        given = _unit(source)
+        exact = minimise(given, alpha, kappa)
         if np.isfinite(exact).all():
             _put(exact, out)
             steps.finish()
-            return Convergence(
-                np.array([energy(exact, _unit(source), alpha, kappa)]), np.zeros(1), outcome.cycles, True
-            )
+            return Convergence(np.array([energy(exact, given, alpha, kappa)]), np.zeros(1), outcome.cycles, True)
     if not plain:
         _put(target, out)
     steps.finish()
