@@ -112,8 +112,9 @@ def descend(
         before = objective.initial_cost()
         return Refined(objective.kept(), before, before, 0, tensors, out_of_time=True)
     fast, rate = settings.method == "fast", settings.learning_rate
-    adam = Adam(_variables(tensors), rate, _MOMENTA, moments)
-    stepper: Stepper = adam if fast else GradientDescent(_variables(tensors), rate)
+    stepper: Stepper = (
+        Adam(_variables(tensors), rate, _MOMENTA, moments) if fast else GradientDescent(_variables(tensors), rate)
+    )
     costs: list[Cost] = []
     best, kept, cancelled, out_of_time = Cost(math.inf, math.inf, math.inf), tensors, False, False
     since = 0  # passes that were no better than the best
@@ -137,7 +138,7 @@ def descend(
             if fast and since > _PATIENCE:
                 # The steps are too large for what there is to gain: from the best on with smaller ones.
                 tensors, since, rate = _copies(kept), 0, _SMALLER * rate
-                stepper = adam = Adam(_variables(tensors), rate, _MOMENTA)
+                stepper = Adam(_variables(tensors), rate, _MOMENTA)
                 continue
             objective.backward()
             stepper.step()
@@ -149,7 +150,7 @@ def descend(
     if not costs:
         costs.append(objective.initial_cost())
         return Refined(objective.kept(), costs[0], costs[0], 0, kept, cancelled)
-    seen = adam.moments if fast else None
+    seen = stepper.moments if isinstance(stepper, Adam) else None
     return Refined(objective.kept(), costs[0], best, len(costs), kept, cancelled, seen, out_of_time)
 
 
