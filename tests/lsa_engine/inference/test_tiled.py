@@ -15,8 +15,6 @@ from lsa_engine.boxes import Box
 from lsa_engine.inference import tiled as room
 from lsa_engine.inference.cost import cost_masks, wanted_pixels
 from lsa_engine.inference.descent import WholeObjective
-from lsa_engine.inference.nearby import Region
-from lsa_engine.inference.preparation import network_input
 from lsa_engine.inference.refinement import Refinement
 from lsa_engine.inference.tiled_decoders import Decoders
 from lsa_engine.inference.tiled_refinement import TiledObjective
@@ -27,16 +25,6 @@ from lsa_engine.samples import load_photograph, load_trimap
 
 SIDE = 128
 TWO = Refinement(iterations=2, tolerance=0)
-
-
-@pytest.fixture(scope="module")
-def wide() -> tuple[np.ndarray, np.ndarray]:
-    """Strips of the sample photograph side by side, uint8 (65, 1501, 3), and their trimap with few unknown pixels."""
-    rows = (70, 160, 300)
-    image = np.hstack([load_photograph()[row : row + 65] for row in rows])[:, :1501]
-    trimap = np.hstack([load_trimap().values[row : row + 65] for row in rows])[:, :1501].copy()
-    trimap[:, 700:1100] = 0  # nothing to do there
-    return np.ascontiguousarray(image), trimap
 
 
 def matter(**settings: Any) -> lsa.Matter:
@@ -62,13 +50,9 @@ def tiled(wide, reduced_gates) -> room.TiledImage:
         return room.TiledImage(lent._runner(), lent._image, lent._trimap, Steps("test", 1))
 
 
-def whole_input(tiled: room.TiledImage, pair) -> torch.Tensor:
-    image = torch.from_numpy(pair[0].astype(np.float32) / 255).permute(2, 0, 1)[None].contiguous()
-    return network_input(image, torch.from_numpy(pair[1])[None, None], "priors")
-
-
-def test_tiles_show_what_the_whole_image_does_with_the_same_gates(wide, tiled):
-    inputs, network = whole_input(tiled, wide), tiled.runner.network
+def test_tiles_show_what_the_whole_image_does_with_the_same_gates(wide, tiled, whole_input):
+    network = tiled.runner.network
+    inputs = whole_input(network, wide)
     with torch.no_grad():
         whole = network.decode(inputs, network.encode(inputs), gates=tiled.gates)[0, 0].numpy()
         own = network.decode(inputs, network.encode(inputs))[0, 0].numpy()
@@ -106,9 +90,9 @@ def test_only_what_is_unknown_is_computed(wide):
     assert tiles[0].place.area < 0.05 * few.size
 
 
-def test_cost_and_gradient_over_tiles_are_those_of_the_whole(wide, tiled):
+def test_cost_and_gradient_over_tiles_are_those_of_the_whole(wide, tiled, whole_input):
     trimap, network = lsa.Trimap(wide[1]), tiled.runner.network
-    inputs = whole_input(tiled, wide)
+    inputs = whole_input(network, wide)
     masks = cost_masks(trimap, "paper")
     with torch.no_grad():
         features = network.encode(inputs)
@@ -147,146 +131,6 @@ def whole_matte(prepared, tensors, initial):
         for box, part in zip(prepared.boxes, prepared(tensors), strict=True):
             box.cut(whole).copy_(part)
     return whole
-
-
-def test_a_refinement_in_tiles_can_be_corrected_and_undone(wide):
-    lent = on(matter(tiles=SIDE), wide)
-    result = lent.refine(TWO)
-    assert (result.report.tiles, result.report.gates, result.report.iterations) == (SIDE, "frozen", 2)
-    assert result.report.cost_after < result.report.cost_before
-    assert np.abs(result.alpha - result.initial_alpha).max() > 1e-3
-    values = wide[1].copy()
-    values[30:34, 800:806] = 255  # where no tile was
-    values[20:40, 880:900] = 128
-    edited = lent.correct(values, TWO)
-    assert (edited.alpha[values == 255] == 1).all()
-    assert not edited.alpha[values == 0].any()
-    assert edited.report.tiles == SIDE
-    assert edited.report.cost_after <= edited.report.cost_before
-    np.testing.assert_allclose(lent.undo().alpha, result.alpha, atol=1e-6)
-
-
-def encodings(lent: lsa.Matter, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The pixels of everything that the network encodes from now on."""
-    seen: list[int] = []
-    network = lent._runner().network
-    encode = network.encode
-    monkeypatch.setattr(network, "encode", lambda x: seen.append(x.shape[-2] * x.shape[-1]) or encode(x))
-    return seen
-
-
-def test_corrections_in_tiles_encode_nothing_where_decoders_are_kept(wide, monkeypatch):
-    lent = on(matter(tiles=SIDE), wide)
-    lent.refine(TWO)
-    seen = encodings(lent, monkeypatch)
-    values = wide[1].copy()
-    row, column = np.argwhere(values == 128)[50]
-    values[row - 2 : row + 3, column - 2 : column + 3] = 255
-    kept = lent.correct(values, TWO)
-    assert seen == []
-    small = on(matter(tiles=SIDE, memory_limit=0.001), wide)
-    small.refine(TWO)
-    seen = encodings(small, monkeypatch)
-    anew = small.correct(values, TWO)
-    assert seen
-    np.testing.assert_allclose(anew.alpha, kept.alpha, atol=1e-4)
-
-
-@pytest.fixture
-def edits_nearby(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lsa_engine.inference.correction._LARGE_IMAGE", 0)
-
-
-def unknown_near(trimap: np.ndarray, column: int) -> tuple[int, int]:
-    """The unknown pixel nearest to a column."""
-    unknown = np.argwhere(trimap == 128)
-    row, nearest = unknown[np.abs(unknown[:, 1] - column).argmin()]
-    return int(row), int(nearest)
-
-
-def output_plane(parts, shape) -> np.ndarray:
-    plane = np.full(shape, np.nan, np.float32)
-    for box, part in parts:
-        box.cut(plane)[...] = part[0, 0].numpy()
-    return plane
-
-
-def test_an_edit_in_tiles_moves_its_surroundings_alone_as_the_whole_decoder_would(wide, edits_nearby):
-    lent = on(matter(tiles=SIDE), wide)
-    lent.refine(TWO)
-    live = lent._live
-    before = output_plane(live.refined.output, wide[1].shape)
-    values, untouched = wide[1], np.ones(wide[1].shape, bool)
-    for column, value in ((1400, 255), (1117, 0), (1384, 255)):
-        row, column = unknown_near(wide[1], column)
-        values = values.copy()
-        values[row : row + 4, column : column + 4] = value
-        untouched &= ~Region.around(values != live.trimap.values).mask
-        result = lent.correct(values, Refinement(iterations=4, tolerance=0))
-        assert result.report.cost_after <= result.report.cost_before
-    now = output_plane(live.refined.output, wide[1].shape)
-    same = untouched & ~np.isnan(before)
-    assert same.any()
-    np.testing.assert_array_equal(now[same], before[same])
-    changed = values != wide[1]
-    strokes = (changed & (values == 0), changed & (values == 255))
-    everywhere = TiledObjective(
-        live._nearby._tiled, lsa.Trimap(values), TWO, SIDE, Decoders(1e9), Steps("", 1), strokes
-    )
-    cost = everywhere.evaluate(live.refined.tensors, gradient=False)
-    everywhere.keep()
-    # Of an image of odd width the last columns differ by up to 0.09 beyond [0, 1]: not understood.
-    whole = output_plane(everywhere.kept(), wide[1].shape)
-    compared = ~np.isnan(whole)
-    assert compared.any()
-    compared[:, -8:] = False
-    np.testing.assert_allclose(now[compared], whole[compared], atol=1e-4)
-    assert result.report.cost_after == pytest.approx(cost.total, rel=1e-3)
-    lent.undo()
-    lent.undo()
-    lent.undo()
-    back = output_plane(live.refined.output, wide[1].shape)
-    np.testing.assert_array_equal(back, before)
-
-
-def test_a_stroke_beside_the_last_encodes_little_or_nothing(wide, edits_nearby, monkeypatch):
-    lent = on(matter(tiles=512, memory_limit=0.2), wide)
-    lent.refine(TWO)
-    seen = encodings(lent, monkeypatch)
-    values = wide[1]
-    pixels = []
-    for column in (1400, 1396, 1390):
-        row, column = unknown_near(wide[1], column)
-        values = values.copy()
-        values[row : row + 4, column : column + 4] = 255
-        lent.correct(values, TWO)
-        pixels.append(sum(seen))
-        seen.clear()
-    assert pixels[1:] == [0, 0]
-
-
-def test_an_edit_that_is_taken_back_where_nothing_else_is_unknown_needs_no_pass(wide, edits_nearby):
-    lent = on(matter(tiles=SIDE), wide)
-    result = lent.refine(TWO)
-    values = wide[1].copy()
-    values[30:34, 890:896] = 128
-    lent.correct(values, TWO)
-    back = lent.correct(wide[1], TWO)
-    assert back.report.iterations == 0
-    np.testing.assert_array_equal(back.alpha, result.alpha)
-
-
-def test_a_correction_in_tiles_without_time_shows_the_last_matte_with_what_is_known(wide):
-    lent = on(matter(tiles=SIDE), wide)
-    last = lent.refine(TWO).alpha
-    values = wide[1].copy()
-    values[30:34, 890:896] = 128  # where no tile was
-    row, column = np.argwhere(values == 128)[50]
-    values[row : row + 3, column : column + 3] = 255
-    result = lent.correct(values, Refinement(time_budget=0))
-    np.testing.assert_allclose(result.alpha, np.where(values == 128, last, values / 255), atol=1e-6)
-    assert result.report.iterations == 0
-    assert result.report.cost_after == result.report.cost_before
 
 
 def test_a_refinement_in_tiles_cancelled_midway_returns_the_best_so_far(wide):
