@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from magicgui.widgets import ComboBox, SpinBox
-from napari.layers import Image
+from napari.layers import Layer
 from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout, QPushButton
 
@@ -20,6 +20,8 @@ class FrameRange:
         Gets the rows.
     deed : str
         What is done with the frames, for the tooltips.
+    noun : str
+        What a frame is called.
 
     Attributes
     ----------
@@ -34,21 +36,22 @@ class FrameRange:
     changed = Signal()
     """Another axis or range was chosen."""
 
-    def __init__(self, form: QFormLayout, deed: str = "matte or propose for") -> None:
+    def __init__(self, form: QFormLayout, deed: str = "matte or propose for", noun: str = "frame") -> None:
         self._form = form
         self._axes_of: object = None
         self._range_of: object = None
         self.axis = ComboBox(
-            choices=[], tooltip="The axis along which the frames lie; on others, the slice that is seen counts."
+            choices=[], tooltip=f"The axis along which the {noun}s lie; on others, the slice that is seen counts."
         )
-        self.first = SpinBox(value=0, min=0, max=0, tooltip=f"First frame to {deed}, as on the slider.")
-        self.last = SpinBox(value=0, min=0, max=0, tooltip=f"Last frame to {deed}.")
+        self.first = SpinBox(value=0, min=0, max=0, tooltip=f"First {noun} to {deed}, as on the slider.")
+        self.last = SpinBox(value=0, min=0, max=0, tooltip=f"Last {noun} to {deed}.")
         self.this_button = QPushButton("This slice")
-        self.this_button.setToolTip("Only the frame that is seen.")
+        self.this_button.setToolTip(f"Only the {noun} that is seen.")
         self.all_button = QPushButton("All")
-        self.all_button.setToolTip("All frames.")
+        self.all_button.setToolTip(f"All {noun}s.")
         self.all_button.clicked.connect(self._choose_all)
-        for label, control in (("Frames along", self.axis), ("From frame", self.first), ("To frame", self.last)):
+        labels = f"{noun.capitalize()}s along", f"From {noun}", f"To {noun}"
+        for label, control in zip(labels, (self.axis, self.first, self.last), strict=True):
             add_row(form, label, control)
             control.changed.connect(self._note_change)
         self._buttons = side_by_side(self.this_button, self.all_button)
@@ -64,7 +67,7 @@ class FrameRange:
         for row in (self.axis, self.first, self.last, self._buttons):
             show_row(self._form, row, shown)
 
-    def offer_axes(self, image: Image | None, axes: list[tuple[str, int]] | None = None) -> None:
+    def offer_axes(self, image: Layer | None, axes: list[tuple[str, int]] | None = None) -> None:
         """Offer the axes of the image, or some of them; what the user has chosen for it stays."""
         offered = frame_axes(image) if axes is None else axes
         if self._axes_of == (image, offered):
@@ -74,7 +77,7 @@ class FrameRange:
         if offered:
             self.axis.value = offered[0][1]
 
-    def offer_frames(self, image: Image, axis: int, count: int) -> bool:
+    def offer_frames(self, image: Layer, axis: int, count: int) -> bool:
         """Offer so many frames, all of them for another stack than before; return whether it is another one."""
         if self._range_of == (image, axis, count):
             return False

@@ -49,7 +49,7 @@ def stack_script(outcome: StackOutcome, path: str | None) -> Script:
     return Script(
         title=f"The mattes of frames of {outcome.image.name!r}",
         versions=report.versions,
-        inputs=(_painted(labels), _frames(outcome.image, seen, path)),
+        inputs=(painted_input(labels), frames_input(outcome.image, seen, path)),
         body=tuple(lines),
         imports=(NUMPY,),
     )
@@ -60,11 +60,11 @@ def proposals_script(proposals: Proposals, path: str | None) -> Script:
     request = proposals.request
     image, frames = request.image, [proposal.frame for proposal in proposals.made]
     arguments: dict[str, object] = {"method": request.method, "spacing": request.spacing}
-    inputs, imports = [_painted(proposals.painted)], []
+    inputs, imports = [painted_input(proposals.painted)], []
     count = request.trimaps.count
     if request.method == FLOW:
         arguments["margin"] = request.margin
-        inputs.append(_frames(image, proposals.seen, path))
+        inputs.append(frames_input(image, proposals.seen, path))
         imports.append("lsa_engine.arrays.as_float_image")
         lines = [
             *("", "class Frames:", "    def __len__(self):", f"        return {count}", ""),
@@ -101,11 +101,12 @@ def _refinements(mattes: Mapping[int, FrameMatte]) -> tuple[str | None, list[str
     return "refinements[frame]", ["refinements = {  # as many passes as there was time for", *each, "}"]
 
 
-def _painted(labels: Mapping[int, PackedLabels]) -> Input:
+def painted_input(labels: Mapping[int, PackedLabels]) -> Input:
+    """Return the labels of frames, as ``arrays["labels_3"]``."""
     return Input({f"labels_{frame}": packed.unpack for frame, packed in labels.items()})
 
 
-def _frames(image: StackImage, seen: Mapping[int, str], path: str | None) -> Input:
+def frames_input(image: StackImage, seen: Mapping[int, str], path: str | None) -> Input:
     """Return the function ``image_of(frame)``: pages of the file at `path` if they are the frames that were seen."""
     recorded = {
         frame: Recorded(partial(image.colours, frame), sha256, f"The pixels of frame {frame} of {image.name!r}")

@@ -113,13 +113,13 @@ def numbers(frames: Iterable[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs) or "none"
 
 
-def some_frames(frames: Iterable[int]) -> str:
+def some_frames(frames: Iterable[int], noun: str = "frame") -> str:
     """Return "frame 3" or "frames 3-5"."""
     listed = sorted(frames)
-    return f"frame{'' if len(listed) == 1 else 's'} {numbers(listed)}"
+    return f"{noun}{'' if len(listed) == 1 else 's'} {numbers(listed)}"
 
 
-def frame_axes(image: Image | None, channels: Channels | None = None) -> list[tuple[str, int]]:
+def frame_axes(image: Layer | None, channels: Channels | None = None) -> list[tuple[str, int]]:
     """Return the axes of an image along which frames can lie, each with its name for a person; the last one first."""
     if image is None:
         return []
@@ -181,6 +181,20 @@ def find_stack(
         count=count,
         seen=_seen(image, viewer, axis, count),
     )
+
+
+def own_stack(viewer: ViewerModel, layer: Layer, axis: int) -> Stack:
+    """Return the frames of a layer along an axis, for a trimap with the same axes.
+
+    Axes before the last two other than this one stay where the viewer stands.
+
+    Raises
+    ------
+    InputError
+        If the viewer stands outside of the layer, or shows several planes of another axis.
+    """
+    frames, count = Frames(axis, _index(layer, viewer, axis)), spatial_shape(layer)[axis]
+    return Stack(image=frames, trimap=frames, count=count, seen=_seen(layer, viewer, axis, count))
 
 
 def _on_all_channels(image: Image, axis: int, trimap: Labels, theirs: int, channels: Channels) -> bool:

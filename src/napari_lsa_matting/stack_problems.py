@@ -26,11 +26,13 @@ def describe_frames(kinds: FrameKinds | None, seen: int | None) -> tuple[str | N
     return f"{kinds.describe()}.", None if seen is None else _SEEN[kinds.kinds[seen]].format(seen)
 
 
-def problem_of_range(wanted: range) -> str | None:
+def problem_of_range(wanted: range, noun: str = "frame") -> str | None:
     """Return what is wrong with a range of frames, or None."""
     if len(wanted):
         return None
-    return f"The range ends at frame {wanted.stop - 1}, before it begins at {wanted.start}: set it right, or press All."
+    return (
+        f"The range ends at {noun} {wanted.stop - 1}, before it begins at {wanted.start}: set it right, or press All."
+    )
 
 
 def problem_of_proposing(kinds: FrameKinds, trimap: Labels) -> str | None:

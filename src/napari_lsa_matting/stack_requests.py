@@ -173,7 +173,9 @@ class StackRequest:
         records: list[dict[str, Any]] = []
         mattes: dict[int, FrameMatte] = {}
         for done, (frame, labels) in enumerate(trimaps.items()):
-            watch = _FrameProgress(progress, frame, done, len(trimaps), start) if len(trimaps) > 1 else progress
+            watch = (
+                FrameProgress(progress, f"frame {frame}", done, len(trimaps), start) if len(trimaps) > 1 else progress
+            )
             outcome = MatteRequest(self.session, self.image.frame(frame), labels, self.settings).run(watch, cancel)
             index = self.image.place(frame)
             alpha[index] = outcome.result.alpha
@@ -211,12 +213,25 @@ class StackRequest:
         return found
 
 
-class _FrameProgress:
-    """Passes the progress of one frame on as that of the whole run, with frames as its steps."""
+class FrameProgress:
+    """Passes the progress of one frame on as that of the whole run, with frames as its steps.
 
-    def __init__(self, progress: ProgressCallback, frame: int, done: int, total: int, start: float) -> None:
+    Parameters
+    ----------
+    progress : callable
+        Of the whole run.
+    frame : str
+        The name of the frame.
+    done, total : int
+        How many frames are done, and how many there are.
+    start : float
+        When the run began, by :func:`time.perf_counter`.
+    """
+
+    def __init__(self, progress: ProgressCallback, frame: str, done: int, total: int, start: float) -> None:
         self._progress, self._frame, self._done, self._total, self._start = progress, frame, done, total, start
 
     def __call__(self, step: Progress) -> None:
-        message = f"frame {self._frame}: {step.message}"
+        """Pass a step on."""
+        message = f"{self._frame}: {step.message}"
         self._progress(Progress(message, self._done, self._total, time.perf_counter() - self._start))

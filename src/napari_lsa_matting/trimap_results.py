@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import unwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image, Layer
+from numpy.typing import NDArray
 
 from napari_lsa_matting.autosave import autosave_of
 from napari_lsa_matting.session import session_of
-from napari_lsa_matting.trimap_code import record_making
+from napari_lsa_matting.trimap_code import record_planes
 from napari_lsa_matting.trimap_layer import add_trimap_layer
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_lsa_matting.layers import Index
+    from napari_lsa_matting.trimap_planes import MadePlanes
     from napari_lsa_matting.trimap_requests import MadeTrimap
 
 
@@ -34,8 +38,23 @@ def show_made(viewer: ViewerModel, source: Layer, index: Index, made: MadeTrimap
     made : MadeTrimap
         The labels, and how they were made.
     """
-    layer = add_trimap_layer(viewer, source, {index: made.labels})
-    record_making(layer, index, made.record)
+    return _show(viewer, source, {index: made.labels}, {index: made.record})
+
+
+def show_planes(viewer: ViewerModel, source: Layer, made: MadePlanes) -> Labels:
+    """Add the trimaps that were made for planes of a layer as :func:`show_made` does."""
+    labels: dict[Index, NDArray[np.uint8]] = {} if made.labels is None else {(): made.labels}
+    return _show(viewer, source, labels, {each.index: each.record for each in made.planes.values()})
+
+
+def _show(
+    viewer: ViewerModel,
+    source: Layer,
+    planes: dict[Index, NDArray[np.uint8]],
+    records: Mapping[Index, Mapping[str, Any]],
+) -> Labels:
+    layer = add_trimap_layer(viewer, source, planes)
+    record_planes(layer, records)
     session_of(viewer).remember_output(source, "trimap", layer)
     source = unwrap(source)
     if isinstance(source, Image):

@@ -18,6 +18,7 @@ from napari_lsa_matting.latest_job import LatestJob
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
     Index,
+    full_data,
     is_labels,
     is_picture,
     is_trimap,
@@ -31,17 +32,19 @@ from napari_lsa_matting.panel import JobControls, Message, Panel, side_by_side
 from napari_lsa_matting.plane_writer import PlaneEdit, PlaneWriter
 from napari_lsa_matting.session import session_of
 from napari_lsa_matting.settings import read_settings
-from napari_lsa_matting.trimap_code import file_script, record_making, trimap_script
+from napari_lsa_matting.stack_frames import some_frames
+from napari_lsa_matting.trimap_code import file_script, planes_script, record_making, record_planes, trimap_script
 from napari_lsa_matting.trimap_examination import Examination, ExamineRequest
 from napari_lsa_matting.trimap_layer import add_trimap_layer, plane_of
 from napari_lsa_matting.trimap_paint import make_paint_buttons
+from napari_lsa_matting.trimap_planes import MadePlanes
 from napari_lsa_matting.trimap_requests import (
     FileRequest,
     LabelsRequest,
     MadeTrimap,
     MakeRequest,
 )
-from napari_lsa_matting.trimap_results import show_made
+from napari_lsa_matting.trimap_results import show_made, show_planes
 from napari_lsa_matting.trimap_sources import STROKES, TrimapSources
 from napari_lsa_matting.trimap_tools import TrimapTools
 
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 _NO_TRIMAP = "There is no trimap yet: paint a new one, open a file, or make one."
+_GONE = "{!r} was removed meanwhile, so its trimap was dropped."
 _WAIT = "Wait until the change is done, or cancel it."
 
 
@@ -74,6 +78,8 @@ class TrimapWidget(Panel):
         make = self.add_group("Make")
         self.sources = TrimapSources(self, make, band)
         self.sources.kind.changed.connect(self.refresh)
+        self.sources.planes.changed.connect(self.refresh)
+        self.sources.planes.range.this_button.clicked.connect(self._choose_this)
         self.controls = JobControls(
             "Make a trimap", "Foreground inside, background outside, and an unknown band along the outline."
         )
@@ -107,7 +113,7 @@ class TrimapWidget(Panel):
         self.new_button.setEnabled(image is not None)
         self.file_button.setEnabled(image is not None and not self.working)
         self._autosave.note_pair(image, trimap)
-        self.sources.refresh(trimap)
+        self.sources.refresh(image, trimap)
         self._show_problem()
         for button in (*self.paint_buttons.values(), self.undo_button):
             button.setEnabled(trimap is not None)
@@ -203,7 +209,8 @@ class TrimapWidget(Panel):
 
     def _show_problem(self) -> None:
         problem = self.sources.problem(self.image.layer, self.trimap.layer)
-        if problem is None and self.sources.kind.value == STROKES and self._examination is not None:
+        one = not self.sources.planes.several
+        if problem is None and one and self.sources.kind.value == STROKES and self._examination is not None:
             problem = next((finding.text for finding in self._examination.findings if finding.blocks), None)
         self.controls.set_problem(_WAIT if self.working and not self.controls.busy else problem)
 
@@ -212,16 +219,83 @@ class TrimapWidget(Panel):
         if self.sources.problem(image, trimap) is not None:  # changed since the last look
             self.refresh()
             return
+        if self.sources.planes.several:
+            self._make_planes(image, trimap)
+            return
         request, source, index = self.sources.request(image, trimap)
-        strokes = self.sources.kind.value == STROKES
-        target = source if strokes else session_of(self.viewer).output(source, "trimap")
-        title = f"Trimap from {source.name}"
-        if isinstance(target, Labels) and target in self.viewer.layers and target.data.shape == spatial_shape(source):
+        target, title = self._target(source), f"Trimap from {source.name}"
+        if target is not None:
             self._edit(self.controls, title, request, target, index, labels_plane(target, index))
         else:
             deliver = partial(self._add_made, request, source, index)
             self.controls.start(title, MakeRequest(request).run, deliver)
             self.refresh()
+
+    def _target(self, source: Layer) -> Labels | None:
+        """Return the layer that a trimap made from another one is written to, or None for a new one."""
+        if isinstance(source, Labels) and self.sources.kind.value == STROKES:
+            return source
+        target = session_of(self.viewer).output(source, "trimap")
+        there = isinstance(target, Labels) and target in self.viewer.layers
+        return target if there and spatial_shape(target) == spatial_shape(source) else None
+
+    def _make_planes(self, image: Image | None, trimap: Labels | None) -> None:
+        source = self.sources.layer(trimap)
+        target = None if source is None else self._target(source)
+        request, source = self.sources.planes_request(image, trimap, target)
+        path = None if image is None else image.source.path
+        if target is None:
+            deliver = partial(self._add_planes, source, path)
+        else:
+            deliver = partial(self._write_planes, target, full_data(target), path)
+        self.controls.start(f"Trimaps from {source.name}", request.run, deliver)
+        self.refresh()
+
+    def _add_planes(self, source: Layer, path: str | None, made: MadePlanes) -> None:
+        if source not in self.viewer.layers:
+            self.controls.outcome.say(_GONE.format(source.name))
+            return
+        show_planes(self.viewer, source, made)
+        self._tell_planes(path, made, [])
+
+    def _write_planes(self, layer: Labels, data: Any, path: str | None, made: MadePlanes) -> None:
+        edits = [each.edit for each in made.planes.values() if each.edit is not None]
+        if layer not in self.viewer.layers or full_data(layer) is not data:
+            self.controls.outcome.say(f"{layer.name!r} was removed or replaced meanwhile, so the change was dropped.")
+        elif not edits:
+            self.controls.outcome.say("There was nothing to change.", made.left_text)
+        else:
+            self.controls.outcome.say("Writing the trimaps …")
+            self._writer = PlaneWriter(layer, edits, self)
+            self._writer.finished.connect(partial(self._end_planes, self._writer, layer, path, made))
+            self._writer.start()
+
+    def _end_planes(self, writer: PlaneWriter, layer: Labels, path: str | None, made: MadePlanes) -> None:
+        left = [plane for plane, each in made.planes.items() if each.index in writer.left_alone]
+        written = [each for plane, each in made.planes.items() if each.edit is not None and plane not in left]
+        record_planes(layer, {each.index: each.record for each in written})
+        self._tell_planes(path, made, left)
+        self._end_writing()
+
+    def _tell_planes(self, path: str | None, made: MadePlanes, left: list[int]) -> None:
+        """Say which planes were made, but for those that were left, and offer their code."""
+        planes = [plane for plane in made.planes if plane not in left]
+        if planes:
+            self.code.offer(partial(planes_script, made, planes, path))
+        self.controls.outcome.say(
+            f"Made {some_frames(planes, 'plane')}." if planes else None,
+            f"Painted on meanwhile, so left alone: {some_frames(left, 'plane')}." if left else None,
+            made.left_text,
+        )
+
+    def _choose_this(self, _: bool = False) -> None:
+        try:
+            seen = self.sources.stack(self.image.layer, self.trimap.layer).seen
+        except InputError:  # changed since the last look
+            seen = None
+        if seen is not None:
+            self.sources.planes.range.choose(seen)
+        self.refresh()
 
     def _add_made(self, request: LabelsRequest, source: Layer, index: Index, made: MadeTrimap) -> None:
         self._add(source, index, made)
@@ -234,7 +308,7 @@ class TrimapWidget(Panel):
     def _add(self, source: Layer, index: Index, made: MadeTrimap) -> None:
         """Show labels as a new layer on the one that they were made for."""
         if source not in self.viewer.layers:
-            self.controls.outcome.say(f"{source.name!r} was removed meanwhile, so its trimap was dropped.")
+            self.controls.outcome.say(_GONE.format(source.name))
             return
         show_made(self.viewer, source, index, made)
 
