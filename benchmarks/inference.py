@@ -9,44 +9,33 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from pictures import Picture, pictures
 from PIL import Image
 from torch import Tensor
 
 import lsa_engine as lsa
 from lsa_engine.arrays import as_float_image
-from lsa_engine.evaluation import find_cases
-from lsa_engine.image_io import read_image, read_trimap
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.network import LSANet, build_network
-from lsa_engine.samples import SAMPLES, load_photograph, load_trimap
+from lsa_engine.samples import load_photograph, load_trimap
 from lsa_engine.weights import find_weights, fit_state, load_weights
 
 ITERATIONS = 100
 RATE = 20.0
 
 
-def pictures(folder: Path | None, scale: float) -> Iterator[tuple[str, NDArray[np.float32], lsa.Trimap]]:
-    """Yield names, images and trimaps, at `scale` times their size."""
-
-    def scaled(pixels: NDArray[np.uint8], trimap: lsa.Trimap) -> tuple[NDArray[np.float32], lsa.Trimap]:
-        image = Image.fromarray(pixels)
-        size = (round(image.width * scale), round(image.height * scale))
-        values = Image.fromarray(trimap.values).resize(size, Image.Resampling.NEAREST)
-        return as_float_image(np.asarray(image.resize(size, Image.Resampling.BICUBIC))), lsa.Trimap(np.asarray(values))
-
-    for name in SAMPLES:
-        yield name, *scaled(load_photograph(name), load_trimap(name))
-    cases = [] if folder is None else find_cases(folder)
-    for case in cases:
-        if case.trimap_name == cases[0].trimap_name:
-            yield case.name, *scaled(read_image(case.image)[..., :3], read_trimap(case.trimap))
+def scaled(picture: Picture, scale: float) -> tuple[NDArray[np.float32], lsa.Trimap]:
+    """Return image and trimap of a picture at `scale` times its size."""
+    image = Image.fromarray(picture.image)
+    size = (round(image.width * scale), round(image.height * scale))
+    values = Image.fromarray(picture.trimap.values).resize(size, Image.Resampling.NEAREST)
+    return as_float_image(np.asarray(image.resize(size, Image.Resampling.BICUBIC))), lsa.Trimap(np.asarray(values))
 
 
 def published_loop(network: LSANet, image: NDArray[np.float32], trimap: lsa.Trimap) -> tuple[list[float], list[float]]:
@@ -136,7 +125,8 @@ def main() -> None:
         "published ÷ fast, time | published ÷ fast to the same cost |\n|---|---|---|---|---|---|---|---|"
     )
     ratios, equals, passes = [], [], []
-    for name, image, trimap in pictures(options.folder, options.scale):
+    for picture in pictures(options.folder):
+        image, trimap = scaled(picture, options.scale)
         costs, times = published_loop(plain, image, trimap)
         matter.set_image(image)
         matter.set_trimap(trimap)
@@ -152,8 +142,8 @@ def main() -> None:
         equals.append(times[-1] / same.seconds)
         passes.append(needed)
         print(
-            f"| {name} | {costs[0]:.2e} | {costs[-1]:.2e} | {full.cost_after:.2e} | {full.iterations} | {needed} | "
-            f"{ratios[-1]:.0f} | {equals[-1]:.0f} |",
+            f"| {picture.name} | {costs[0]:.2e} | {costs[-1]:.2e} | {full.cost_after:.2e} | {full.iterations} | "
+            f"{needed} | {ratios[-1]:.0f} | {equals[-1]:.0f} |",
             flush=True,
         )
     for title, of, of_passes in (("median", statistics.median, statistics.median), ("worst", min, max)):
