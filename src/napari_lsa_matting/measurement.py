@@ -289,8 +289,8 @@ def _on(
 
 def _between(first: Index, last: Index, count: int) -> Iterator[Index]:
     """Yield the places of so many frames: layers are affine, so that frames lie on a line."""
-    for step in np.linspace(first, last, count):
-        yield tuple(int(place) for place in np.rint(step))
+    for step in np.rint(np.linspace(first, last, count)).astype(int).tolist():
+        yield tuple(step)
 
 
 def _require_opacity(layer: Image) -> None:

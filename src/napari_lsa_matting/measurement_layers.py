@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # napari keeps features in it
 from napari.layers import Labels, Points
-from numpy.typing import NDArray
 
 from lsa_engine.errors import InputError
 from napari_lsa_matting.layers import METADATA_KEY, calibration, made_as, plane_grid, with_provenance
@@ -18,7 +17,6 @@ from napari_lsa_matting.session import session_of
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from lsa_engine.measure import Measurement
     from napari_lsa_matting.measure_request import MeasureOutcome
     from napari_lsa_matting.measurement import Matte, Region
 
@@ -97,15 +95,16 @@ def show_centroids(
     """
     alpha = mattes[0].layer
     # The points lie on the first alpha; in a stack of objects each at its own.
-    places = [
-        (*region.places[part].mattes[number if mattes[number].layer is alpha else 0], *_in_pixels(measurement, region))
-        for measurement, (part, number) in zip(outcome.measurements, outcome.origins, strict=True)
+    indices = [
+        region.places[part].mattes[number if mattes[number].layer is alpha else 0] for part, number in outcome.origins
     ]
-    there = [row for row, place in enumerate(places) if np.isfinite(place).all()]
-    if not there:
+    centroids = np.array([measurement.centroid for measurement in outcome.measurements]) / np.array(region.spacing)
+    places = np.hstack([np.array(indices, dtype=np.float64), centroids])
+    there = np.isfinite(places).all(axis=1)
+    if not there.any():
         return None
-    points = np.array([places[row] for row in there], dtype=np.float64)
-    features = {name: [cells[row] for row in there] for name, cells in outcome.columns.items()}
+    points = places[there]
+    features = pd.DataFrame(outcome.columns)[there].reset_index(drop=True)
     several = region.series is not None or len(mattes) > 1
     where: object = region.places[0].mattes[0]
     if several:
@@ -141,9 +140,3 @@ def _count_of(points: Points) -> int | None:
     """Return how many points a run has made; the user may have put others beside them."""
     record = points.metadata.get(METADATA_KEY)
     return record.get("points") if isinstance(record, Mapping) else None
-
-
-def _in_pixels(measurement: Measurement, region: Region) -> NDArray[np.float64]:
-    """Return the centroid in pixels of the region."""
-    centroid: NDArray[np.float64] = np.array(measurement.centroid) / np.array(region.spacing)
-    return centroid

@@ -17,6 +17,9 @@ Cell = int | float | str
 
 _MOST_ROWS = 14  # seen at once
 _DIGITS = 5
+_TEXT, _TIP = Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole
+_TOLD = (_TEXT, _TIP, Qt.ItemDataRole.TextAlignmentRole)
+_ON_THE_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
 class TableModel(QAbstractTableModel):
@@ -24,29 +27,25 @@ class TableModel(QAbstractTableModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._columns: dict[str, list[Cell]] = {}
+        self.names: list[str] = []
+        """The names of the columns."""
+        self._columns: list[list[Cell]] = []
         self._order: list[int] = []
         self.turned = False
 
     def set_columns(self, columns: Mapping[str, Sequence[Cell]]) -> None:
         """Show other columns, all of the same length; a single row is turned into a column."""
         self.beginResetModel()
-        self._columns = {name: list(cells) for name, cells in columns.items()}
-        self.turned = all(len(cells) == 1 for cells in self._columns.values())
+        self.turned = all(len(cells) == 1 for cells in columns.values())
         if self.turned:
-            cells = [cells[0] for cells in self._columns.values()]
-            self._columns = {"quantity": list(self._columns), "value": cells}
-        self._order = list(range(len(next(iter(self._columns.values())))))
+            columns = {"quantity": list(columns), "value": [cells[0] for cells in columns.values()]}
+        self.names, self._columns = list(columns), [list(cells) for cells in columns.values()]
+        self._order = list(range(len(self._columns[0])))
         self.endResetModel()
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the columns."""
-        return list(self._columns)
 
     def row(self, row: int) -> list[Cell]:
         """Return the cells of a row, as sorted now."""
-        return [cells[self._order[row]] for cells in self._columns.values()]
+        return [cells[self._order[row]] for cells in self._columns]
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of rows."""
@@ -56,23 +55,20 @@ class TableModel(QAbstractTableModel):
         """Return the number of columns."""
         return len(self._columns)
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def data(self, index: QModelIndex, role: int = _TEXT) -> object:
         """Return what Qt wants to know of a cell."""
-        if not index.isValid():
+        if role not in _TOLD or not index.isValid():  # Qt asks for fonts, colours and icons of every cell too
             return None
-        cell = self._columns[self.names[index.column()]][self._order[index.row()]]
-        if role == Qt.ItemDataRole.DisplayRole:
+        cell = self._columns[index.column()][self._order[index.row()]]
+        if role == _TEXT:
             return _short(cell)
-        if role == Qt.ItemDataRole.ToolTipRole:
+        if role == _TIP:
             return str(cell)
-        if role == Qt.ItemDataRole.TextAlignmentRole and not isinstance(cell, str):
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        return None
+        return None if isinstance(cell, str) else _ON_THE_RIGHT
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _TEXT) -> object:
         """Return the name of a column."""
-        wanted = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
-        if orientation == Qt.Orientation.Horizontal and role in wanted and section < len(self._columns):
+        if orientation == Qt.Orientation.Horizontal and role in (_TEXT, _TIP) and section < len(self.names):
             return self.names[section]
         return None
 
@@ -80,7 +76,7 @@ class TableModel(QAbstractTableModel):
         """Sort the rows by a column; what is undefined comes last either way."""
         if not 0 <= column < len(self._columns):
             return
-        values = _sort_keys(self._columns[self.names[column]])
+        values = _sort_keys(self._columns[column])
         self.layoutAboutToBeChanged.emit()
         keys = values if order == Qt.SortOrder.AscendingOrder else -values
         self._order = [int(row) for row in np.argsort(keys, kind="stable")]
@@ -102,7 +98,7 @@ class TableView(QTableView):
         self._rows, self._names = cast(QHeaderView, self.verticalHeader()), cast(QHeaderView, self.horizontalHeader())
         self._rows.hide()
         self._rows.setDefaultSectionSize(self.fontMetrics().height() + 8)
-        self._names.setResizeContentsPrecision(50)  # a look at all rows would take long
+        self._names.setResizeContentsPrecision(_MOST_ROWS)  # a look at all rows would take long
         self.setToolTip("Ctrl+C copies the selected rows, Ctrl+A selects all.")
 
     def show_columns(self, columns: Mapping[str, Sequence[Cell]]) -> None:
