@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Layer
 
+from napari_lsa_matting.layers import ImagePlane, Index, image_plane
 from napari_lsa_matting.session import session_of
 
 if TYPE_CHECKING:
@@ -113,6 +114,17 @@ def channels_of(viewer: ViewerModel, image: Layer | None) -> Channels | None:
     offered = [channels for _, channels in offered_channels(image)] if isinstance(image, Image) else []
     chosen = session_of(viewer).channels.get(image) if offered and image is not None else None
     return chosen if chosen in offered else next(iter(offered), None)
+
+
+def place_in(viewer: ViewerModel, image: Image, index: Index) -> Index:
+    """Return an index on the axes before the last two of an image without that of its channels, as they are read."""
+    channels = channels_of(viewer, image)
+    return index if channels is None else channels.without(index)
+
+
+def picture_at(viewer: ViewerModel, image: Image, index: Index) -> ImagePlane:
+    """Return the picture at an index on the axes before the last two of an image, of all channels that are read."""
+    return image_plane(image, place_in(viewer, image, index), channels_of(viewer, image))
 
 
 def channel_note(image: Image, channels: Channels | None) -> str | None:

@@ -10,10 +10,12 @@ from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QColorDialog, QPushButton, QSlider
 
+from napari_lsa_matting.channel_choice import ChannelChoice
+from napari_lsa_matting.channels import picture_at
 from napari_lsa_matting.checks import match_planes
 from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.layer_choice import LayerChoice
-from napari_lsa_matting.layers import ImagePlane, image_plane, made_as
+from napari_lsa_matting.layers import ImagePlane, made_as
 from napari_lsa_matting.matte_layers import INITIAL, PREVIEW, UNCERTAINTY, VIOLATION, MatteLayers
 from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import Message, Panel, add_row, show_row
@@ -77,6 +79,7 @@ class MatteView(QObject):
         self.behind = panel.add_choice(
             form, "Layer", LayerChoice(self._viewer, _can_lie_behind, tooltip="The picture behind the object.")
         )
+        self.behind_channels = ChannelChoice(self._viewer, form, self.behind)
         self.status = Message()
         form.addRow(self.status)
         self._job: Job | None = None
@@ -85,6 +88,7 @@ class MatteView(QObject):
         self._foreground_of: object = None
         self.preview.changed.connect(self._change_preview)
         self.behind.changed.connect(self._update_preview)
+        self.behind_channels.changed.connect(self._update_preview)
         self._layers.changed.connect(self._note_matte)
         self._show_colour()
         self._change_preview()
@@ -129,6 +133,7 @@ class MatteView(QObject):
     def _change_preview(self, _: object = None) -> None:
         show_row(self._form, self.colour_button, self.preview.value == "colour")
         show_row(self._form, self.behind, self.preview.value == "layer")
+        self.behind_channels.show(self.preview.value == "layer")
         self._reveal = True
         self._update_preview()
 
@@ -158,7 +163,7 @@ class MatteView(QObject):
             if pair is None or pair.problem is not None:
                 self.status.say(pair.problem if pair else "There is no image layer to lie behind: open one.")
                 return
-            behind = image_plane(self.behind.layer, pair.second)
+            behind = picture_at(self._viewer, self.behind.layer, pair.second)
         outcome = last.outcome
         known = self._foreground.foreground if self._foreground and self._foreground_of is outcome else None
         request = PreviewRequest(outcome.image, outcome.result.alpha, behind, known)

@@ -13,6 +13,7 @@ from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from lsa_engine.errors import InputError
+from napari_lsa_matting.channels import channel_note, channels_of, picture_at, place_in
 from napari_lsa_matting.checks import match_planes
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
@@ -61,10 +62,11 @@ class NameBox(QCheckBox):
         self.setMinimumWidth(_LEAST_WIDTH)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
-    def show_name(self, name: str) -> None:
-        """Show another name."""
+    def show_name(self, name: str, note: str | None = None) -> None:
+        """Show another name; a note on the picture goes into the tooltip."""
         self._name = name
-        self.setToolTip(f"Train on {name}; of a stack, on the plane that is seen.")
+        tip = f"Train on {name}; of a stack, on the plane that is seen."
+        self.setToolTip(tip if note is None else f"{tip} {note}")
         self._shorten()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -136,13 +138,14 @@ class PairRow(QWidget):
 
     def take(self) -> TrainingPicture:
         """Return the plane that is seen, of the picture and of its alpha."""
-        image = image_plane(self.image, plane_index(self.image, self._viewer))
+        image = picture_at(self._viewer, self.image, plane_index(self.image, self._viewer))
         alpha = None if self.alpha is None else self.alpha.layer
         return TrainingPicture(image, None if alpha is None else image_plane(alpha, plane_index(alpha, self._viewer)))
 
     def show_name(self) -> None:
-        """Show the picture's name as it is now."""
-        self.box.show_name(self.image.name)
+        """Show the picture's name as it is now, and how its channels are read."""
+        channels = channels_of(self._viewer, self.image)
+        self.box.show_name(self.image.name, None if channels is None else channel_note(self.image, channels))
 
     def let_go(self) -> None:
         """Stop to follow the viewer."""
@@ -161,7 +164,7 @@ class PairRow(QWidget):
 
     def _is_remembered(self, layer: Layer) -> bool:
         try:
-            index = plane_index(self.image, self._viewer)
+            index = place_in(self._viewer, self.image, plane_index(self.image, self._viewer))
         except InputError:
             return False
         return session_of(self._viewer).output(self.image, ("alpha", index)) is layer
@@ -196,6 +199,8 @@ class TrainingPairs(QWidget):
         self._layout.setSpacing(2)
         for name in _LIST_EVENTS:
             getattr(viewer.layers.events, name).connect(self._update)
+        self._session = session_of(viewer)
+        self._session.channels_chosen.connect(self._update)
         self._update()
 
     @property
@@ -213,6 +218,7 @@ class TrainingPairs(QWidget):
         """Stop to follow the viewer."""
         for name in _LIST_EVENTS:
             getattr(self._viewer.layers.events, name).disconnect(self._update)
+        self._session.channels_chosen.disconnect(self._update, missing_ok=True)
         for row in self.rows:
             row.let_go()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from napari_lsa_matting.channels import Channels
 from napari_lsa_matting.foreground_widget import ForegroundWidget
 from napari_lsa_matting.layers import METADATA_KEY, with_provenance
 from napari_lsa_matting.stack_widget import StackWidget
+from napari_lsa_matting.training_pairs import TrainingPairs
 from napari_lsa_matting.trimap_layer import add_trimap_layer
 
 _MERGED = {"rgb": "all, in colours", "mean": "mean", 1: "channel 1"}
@@ -177,3 +179,51 @@ def test_objects_in_a_stack_keep_the_axis_of_channels_between(
     run(qtbot, widget)
     assert stained_viewer.layers["alpha of nuclei"].data.shape == (1, 1, *scene.trimap.shape)
     assert stained_viewer.layers["alpha of nuclei"].axis_labels == ("object", "c", "y", "x")
+
+
+def test_a_preview_lies_over_all_channels_of_a_layer(
+    stained_viewer: Any, open_widget: Any, qtbot: Any, scene: Any
+) -> None:
+    widget = open_widget(stained_viewer)
+    widget.options.method.value = "closed-form"
+    run(qtbot, widget)
+    view, cells = widget.view, stained_viewer.layers["cells"]
+    place = {name: getattr(cells, name) for name in ("scale", "units", "axis_labels")}
+    backdrop = stains(scene)[:, ::-1]
+    stained_viewer.add_image(backdrop, name="others", contrast_limits=(500, 3500), **place)
+    view.behind.value = unwrap(stained_viewer.layers["others"])
+    assert not view.behind_channels.box.native.isVisibleTo(widget)
+    view.preview.value = "layer"
+    assert view.behind_channels.box.native.isVisibleTo(widget)
+    photo, alpha = scene.image, stained_viewer.layers["alpha"].data
+    foreground, _ = lsa.estimate_foreground(photo, alpha)
+    for use, picture in (("rgb", scene.image[::-1]), (1, np.repeat(scene.image[::-1, :, 1:2], 3, axis=2))):
+        view.behind_channels.box.value = Channels(0, use)
+        qtbot.waitUntil(lambda: not view.busy)
+        shown = stained_viewer.layers["preview"].data / 255
+        np.testing.assert_allclose(shown, lsa.composite(foreground, picture.astype(np.float32), alpha), atol=0.01)
+
+
+def test_all_channels_of_a_layer_are_trained_on_as_the_user_reads_them(
+    stained_viewer: Any, open_widget: Any, qtbot: Any, scene: Any
+) -> None:
+    widget = open_widget(stained_viewer)
+    widget.options.method.value = "closed-form"
+    run(qtbot, widget)
+    stained_viewer.layers["cells"].name = "stains"  # the alpha is known by the run that made it, not by the name
+    pairs = TrainingPairs(stained_viewer)
+    qtbot.addWidget(pairs)
+    row = next(row for row in pairs.rows if row.image.name == "stains")
+    assert row.box.isChecked()
+    assert row.alpha is not None
+    assert row.alpha.layer is unwrap(stained_viewer.layers["alpha"])
+    assert pairs.problem is None
+    assert row.box.toolTip().endswith("The 3 channels of 'stains' are read as red, green and blue.")
+    (picture,) = pairs.take()
+    np.testing.assert_array_equal(picture.image.colours(), lsa.merge_channels(stains(scene), "rgb"))
+    choose(qtbot, widget, 2)
+    assert row.box.toolTip().endswith("Channel 2 of the 3 of 'stains' is read.")
+    stained_viewer.dims.set_point(0, 1)  # what is seen does not count
+    (picture,) = pairs.take()
+    np.testing.assert_array_equal(picture.image.colours(), stains(scene)[2])
+    pairs.let_go()
