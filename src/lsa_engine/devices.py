@@ -45,9 +45,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """Return the precision of a name; "auto" takes bfloat16 where the device multiplies it faster than float32.
+    """Return the precision of a name; "auto" takes bfloat16 where the device multiplies it far faster than float32.
 
-    On a processor that is the case with AMX only: AVX-512 has bfloat16 products too, but measures slower than float32.
+    On a processor that is the case with AMX only: with AVX-512's bfloat16 products the shipped network is slower on
+    Intel's processors than in float32, and faster by a sixth on AMD's (docs/benchmarks.md).
 
     Raises
     ------

@@ -49,8 +49,8 @@ class Matter:
     device : {"auto", "cpu", "cuda", "mps"}
         Where to compute.
     dtype : {"auto", "float32", "bfloat16", "float16"}
-        Precision of encoder and decoder; "auto" is bfloat16 where the device is faster at it. The head always runs in
-        float32, and so does everything that refines when float16 was chosen: its gradients would vanish.
+        Precision of encoder and decoder; "auto" is bfloat16 where the device is far faster at it. The head always runs
+        in float32, and so does everything that refines when float16 was chosen: its gradients would vanish.
     tiles : {"auto", "off"} or int
         "auto" computes an image at once as long as that takes no more than `memory_limit`, and larger ones in tiles;
         "off" never makes tiles, a number makes tiles of so many pixels, 128 or more. In tiles, the network's gates are
