@@ -73,7 +73,7 @@ class MatteLayers:
     """
 
     changed = Signal()
-    """A matte was shown, or the user has shown or hidden one of its layers."""
+    """A matte was shown, or the user has shown or hidden one of its layers, or changed its colours."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
@@ -177,11 +177,12 @@ class MatteLayers:
             blending="translucent_no_depth",
             **look.settings,
         )
-        layer.events.visible.connect(self._note_visible)
+        for event in (layer.events.visible, layer.events.contrast_limits, layer.events.colormap):
+            event.connect(self._note_look)
         self._session.remember_output(image, (kind, index), layer)
         return layer
 
-    def _note_visible(self, _: object = None) -> None:
+    def _note_look(self, _: object = None) -> None:
         self.changed.emit()
 
     def _find(self, image: Image, index: Index, kind: str) -> Image | None:

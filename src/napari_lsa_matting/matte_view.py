@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicgui.widgets import CheckBox, ComboBox
 from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QColorDialog, QPushButton, QSlider
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QColorDialog, QLabel, QPushButton, QSlider
 
 from napari_lsa_matting.channel_choice import ChannelChoice
 from napari_lsa_matting.channels import picture_at
@@ -18,8 +19,9 @@ from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import ImagePlane, made_as
 from napari_lsa_matting.matte_layers import INITIAL, PREVIEW, UNCERTAINTY, VIOLATION, MatteLayers
 from napari_lsa_matting.notifications import notify_error
-from napari_lsa_matting.panel import Message, Panel, add_row, show_row
+from napari_lsa_matting.panel import Message, Panel, add_row, show_row, side_by_side
 from napari_lsa_matting.preview import PreviewOutcome, PreviewRequest
+from napari_lsa_matting.swatch import Ramp, show_swatch
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -27,19 +29,33 @@ if TYPE_CHECKING:
 _AFTER = 100
 _SLIDER_TIP = "Left: the matte before refinement; right: after it; between: a mixture of both."
 _NOT_REFINED = "The last matte was not refined, so there is nothing to compare."
+
+
+class _Map(NamedTuple):
+    """What is said of a map that can be laid over the matte."""
+
+    text: str
+    tip: str
+    not_offered: str
+    legend: str
+
+
 _MAPS = {
-    VIOLATION: (
+    VIOLATION: _Map(
         "Violation",
-        "Where the network's own matte disobeys the trimap at its borders: there the trimap or the network is wrong.",
+        "Where the network's own matte disobeys the trimap at its borders: there the trimap or the network is wrong. "
+        "Where nothing is coloured, it obeys.",
         "The last matte does not come from a network.",
+        "How far the opacity is from the trimap's, at its borders.",
     ),
-    UNCERTAINTY: (
+    UNCERTAINTY: _Map(
         "Uncertainty",
         "How far the averaged copies are apart: where to paint next.",
         "The last matte is not a mean: choose to average over copies, and run.",
+        "The standard deviation of the copies' opacities.",
     ),
 }
-_PREVIEWS = [("off", "off"), ("a checkerboard", "checkerboard"), ("a colour", "colour"), ("a layer", "layer")]
+_PREVIEWS = ["off", "checkerboard", "colour", "layer"]
 
 
 class MatteView(QObject):
@@ -62,15 +78,18 @@ class MatteView(QObject):
         self.slider.setRange(0, _AFTER)
         self.slider.setValue(_AFTER)
         self.slider.valueChanged.connect(self._blend)
-        add_row(form, "Before ↔ after", self.slider)
-        self.boxes = {kind: CheckBox(text=text, tooltip=tip) for kind, (text, tip, _) in _MAPS.items()}
+        self.slider_ends = [QLabel("Before"), QLabel("After")]
+        form.addRow(side_by_side(self.slider_ends[0], self.slider, self.slider_ends[1]))
+        self.boxes = {kind: CheckBox(text=each.text, tooltip=each.tip) for kind, each in _MAPS.items()}
+        self.legends = {kind: Ramp(each.legend) for kind, each in _MAPS.items()}
         for kind, box in self.boxes.items():
             form.addRow(box.native)
-            box.changed.connect(lambda shown, kind=kind: self._layers.set_shown(kind, shown))
+            form.addRow(self.legends[kind])
+            box.changed.connect(partial(self._show_map, kind))
         self.preview = ComboBox(
             choices=_PREVIEWS, tooltip="Lay the object, in its own colours, over something else; it follows every run."
         )
-        add_row(form, "Preview over", self.preview)
+        add_row(form, "Preview", self.preview)
         self.colour = QColor("#00b140")
         self.colour_button = QPushButton()
         self.colour_button.setToolTip("The colour behind the object.")
@@ -102,14 +121,16 @@ class MatteView(QObject):
     def refresh(self) -> None:
         """Offer what the matte shown last has, and show what is seen of it."""
         refined = self._layers.offers(INITIAL)
-        self.slider.setEnabled(refined)
-        self.slider.setToolTip(_SLIDER_TIP if refined else _NOT_REFINED)
+        for part in (self.slider, *self.slider_ends):
+            part.setEnabled(refined)
+            part.setToolTip(_SLIDER_TIP if refined else _NOT_REFINED)
         for kind, box in self.boxes.items():
             offered = self._layers.offers(kind)
             box.enabled = offered
-            box.tooltip = _MAPS[kind][1 if offered else 2]
+            box.tooltip = _MAPS[kind].tip if offered else _MAPS[kind].not_offered
             with box.changed.blocked():
                 box.value = offered and self._layers.is_shown(kind)
+            self._show_legend(kind, box.value)
 
     def use_colour(self, colour: QColor) -> None:
         """Take a colour for the preview."""
@@ -119,6 +140,17 @@ class MatteView(QObject):
 
     def _blend(self, value: int) -> None:
         self._layers.blend(1 - value / _AFTER)
+
+    def _show_map(self, kind: str, shown: bool) -> None:
+        self._layers.set_shown(kind, shown)
+        self._show_legend(kind, shown)
+
+    def _show_legend(self, kind: str, shown: bool) -> None:
+        """Say what the colours of a map mean, while it is seen."""
+        legend, layer = self.legends[kind], self._layers.layer(kind)
+        if shown and layer is not None:
+            legend.show_range(layer.colormap, layer.contrast_limits)
+        legend.setVisible(shown)
 
     def _note_matte(self) -> None:
         self.refresh()
@@ -197,9 +229,7 @@ class MatteView(QObject):
             self.use_colour(colour)
 
     def _show_colour(self) -> None:
-        swatch = QPixmap(14, 14)
-        swatch.fill(self.colour)
-        self.colour_button.setIcon(QIcon(swatch))
+        show_swatch(self.colour_button, self.colour)
         self.colour_button.setText(self.colour.name())
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QPushButton
 
 from napari_lsa_matting.layer_choice import LayerChoice
+from napari_lsa_matting.swatch import show_swatch
 from napari_lsa_matting.trimap_layer import BACKGROUND, FOREGROUND, LABEL_COLOURS, LABEL_NAMES, UNKNOWN
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ def make_paint_buttons(viewer: ViewerModel, trimap: LayerChoice) -> dict[int, QP
         button = QPushButton(f"{label} {LABEL_NAMES[label]}")
         button.setToolTip(hint)
         if label in LABEL_COLOURS:
-            swatch = QPixmap(12, 12)
-            swatch.fill(QColor(LABEL_COLOURS[label]))
-            button.setIcon(QIcon(swatch))
+            show_swatch(button, LABEL_COLOURS[label])
         button.clicked.connect(partial(_take_brush, viewer, trimap, label))
         buttons[label] = button
     return buttons

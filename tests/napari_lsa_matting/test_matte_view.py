@@ -181,3 +181,17 @@ def test_a_preview_before_any_run_says_what_to_do(scene_viewer: Any, qtbot: Any)
     scene_viewer.window.add_dock_widget(widget, name="Matting")
     widget.view.preview.value = "checkerboard"
     assert widget.view.status.text() == "There is no matte to preview yet: run first."
+
+
+def test_a_map_has_a_legend_while_it_is_seen(scene_viewer: Any, run_with: Any, qtbot: Any) -> None:
+    widget = run_with()
+    legend, box = widget.view.legends["violation"], widget.view.boxes["violation"]
+    assert legend.isHidden()
+    box.value = True
+    assert not legend.isHidden()
+    assert legend.ends == ("0", "0.5 or more")
+    assert widget.view.legends["uncertainty"].isHidden()
+    scene_viewer.layers["violation"].contrast_limits = (0.1, 0.3)
+    assert legend.ends == ("0.1", "0.3 or more")
+    scene_viewer.layers["violation"].visible = False
+    assert legend.isHidden()
