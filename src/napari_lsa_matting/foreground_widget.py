@@ -11,8 +11,7 @@ import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox
 from napari.layers import Image, Layer
 from numpy.typing import NDArray
-from qtpy.QtGui import QImage, QPalette, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QSizePolicy
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_lsa_matting.channel_choice import ChannelChoice
 from napari_lsa_matting.channels import Channels
@@ -36,6 +35,7 @@ from napari_lsa_matting.layers import (
     update_output,
 )
 from napari_lsa_matting.panel import JobControls, Message, Panel, add_row, show_row
+from napari_lsa_matting.profile_view import ProfileView
 from napari_lsa_matting.requests import FigureRequest, ForegroundOutcome, ForegroundRequest, RefineForegroundRequest
 from napari_lsa_matting.save_button import SaveButton
 from napari_lsa_matting.session import session_of
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from lsa_engine.foreground.folders import FolderReport
 
 _TASKS = [
-    ("Cut out of a photograph", "estimate"),
-    ("Refine a foreground", "refine"),
+    ("Cut out", "estimate"),
+    ("Refine", "refine"),
     ("Refine a folder", "folder"),
 ]
 _REFINEMENTS = [("to the minimum", "multigrid"), ("as in the paper", "paper")]
@@ -80,8 +80,8 @@ class ForegroundWidget(Panel):
         self._what = what = self.add_group("What")
         self.task = ComboBox(
             choices=_TASKS,
-            tooltip="Find an object's own colours in a photograph; or make a foreground that is already cut out smooth "
-            "where it is hardly seen, for training or resizing; or so all the foregrounds in a folder.",
+            tooltip="Cut out: find an object's own colours in a photograph. Refine: make a foreground that is already "
+            "cut out smooth where it is hardly seen, for training or resizing; or so all those in a folder.",
         )
         add_row(what, "Task", self.task)
         self.image = self.add_choice(
@@ -106,9 +106,9 @@ class ForegroundWidget(Panel):
             min=0.001,
             max=1000.0,
             step=0.1,
-            tooltip="Weight κ of smoothness against fidelity; the paper's is 1.",
+            tooltip="Weight of smoothness against fidelity; the paper's is 1.",
         )
-        add_row(how, "Smoothness κ", self.kappa)
+        add_row(how, "Weight κ", self.kappa)
         self.make_cutout = CheckBox(
             value=True, text="Cut-out (RGBA)", tooltip="The foreground's colours with the alpha as transparency."
         )
@@ -174,7 +174,7 @@ class ForegroundWidget(Panel):
         channels = self.channels.channels
         index = pair.first if channels is None else channels.without(pair.first)
         planes = image_plane(image, index, channels), image_plane(alpha, pair.second)
-        method, ink = str(self.method.value), self.palette().color(QPalette.ColorRole.WindowText).name()
+        method = str(self.method.value)
         paths = image.source.path, alpha.source.path
         facts = {
             "image": image.name,
@@ -190,10 +190,10 @@ class ForegroundWidget(Panel):
         request: ForegroundRequest | RefineForegroundRequest
         if self._refines:
             facts["kappa"] = float(self.kappa.value)
-            request = RefineForegroundRequest(*planes, method, float(self.kappa.value), ink)
+            request = RefineForegroundRequest(*planes, method, float(self.kappa.value))
             script = partial(refine_script, request, *paths)
         else:
-            request = ForegroundRequest(*planes, method, self._wanted(), ink)
+            request = ForegroundRequest(*planes, method, self._wanted())
             script = partial(estimate_script, request, *paths)
         sources = {layer: full_data(layer) for layer in (image, alpha)}
         deliver = partial(self._show, sources, image, alpha, index, channels, facts, script)
@@ -332,36 +332,6 @@ class ForegroundWidget(Panel):
             layer.visible = False
         names = ", ".join(layer.name for layer in hidden)
         return f"Hidden, so that it can be seen: {names}." if names else None
-
-
-class ProfileView(QLabel):
-    """The mean gradient of the foreground against alpha, before and after; hidden until there is one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setToolTip("Assumption 1: a foreground should be smooth where alpha is near 0.")
-        self.setScaledContents(True)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.hide()
-
-    def show_picture(self, pixels: NDArray[np.uint8] | None) -> None:
-        """Show a picture (h, w, 4); None hides the label."""
-        if pixels is not None:
-            height, width = pixels.shape[:2]
-            image = QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
-            self.setPixmap(QPixmap.fromImage(image))
-            self._ratio = height / width
-            self._fit()
-        self.setVisible(pixels is not None)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Keep the picture's proportions at every width of the dock."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        if self.pixmap() is not None and not self.pixmap().isNull():
-            self.setFixedHeight(max(1, round(self.width() * self._ratio)))
 
 
 def _is_alpha(layer: Layer) -> bool:

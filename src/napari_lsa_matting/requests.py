@@ -65,15 +65,12 @@ class ForegroundRequest:
         As in :func:`lsa_engine.estimate_foreground`.
     wanted : tuple of str
         What to return: "cut-out", "foreground", "background".
-    ink : str
-        Colour of the profile's text.
     """
 
     image: ImagePlane
     alpha: ImagePlane
     method: str
     wanted: tuple[str, ...]
-    ink: str = "black"
 
     def run(self, progress: ProgressCallback, cancel: CancelToken) -> ForegroundOutcome:
         """Return what is wanted: colours (H, W, 3), and the cut-out (H, W, 4) with straight colours.
@@ -103,7 +100,7 @@ class ForegroundRequest:
             results["cut-out"] = cutout(foreground, alpha)
         colours = {kind: results[kind] for kind in self.wanted}
         names = ("photograph", "foreground")
-        profile = _profile(image, foreground, alpha, names, self.ink, progress, cancel)
+        profile = _profile(image, foreground, alpha, names, progress, cancel)
         made_with = versions("numba") if self.method == "lsa" else versions("numba", "pymatting")
         return ForegroundOutcome(colours, "", profile, image, foreground, alpha, inputs, made_with)
 
@@ -120,15 +117,12 @@ class RefineForegroundRequest:
         As in :func:`lsa_engine.refine_foreground`.
     kappa : float
         Weight of the smoothness term.
-    ink : str
-        Colour of the profile's text.
     """
 
     image: ImagePlane
     alpha: ImagePlane
     method: str
     kappa: float
-    ink: str = "black"
 
     def run(self, progress: ProgressCallback, cancel: CancelToken) -> ForegroundOutcome:
         """Return the refined colours (H, W, 3).
@@ -162,7 +156,7 @@ class RefineForegroundRequest:
         if report.relative_gap is not None and np.isfinite(report.relative_gap):
             words.append(f"At most {100 * report.relative_gap:.2g} % above the least there is.")
         names = ("as given", "refined")
-        profile = _profile(given, refined, alpha, names, self.ink, progress, cancel)
+        profile = _profile(given, refined, alpha, names, progress, cancel)
         summary = " ".join([*words, *report.notes])
         colours = {"refined foreground": refined}
         return ForegroundOutcome(colours, summary, profile, given, refined, alpha, inputs, versions("numba"))
@@ -228,16 +222,15 @@ def _profile(
     after: NDArray[np.float32],
     alpha: NDArray[np.float32],
     names: tuple[str, str],
-    ink: str,
     progress: ProgressCallback,
     cancel: CancelToken,
 ) -> NDArray[np.uint8] | str:
-    """Return a picture of the mean gradient against alpha, twice as fine as a screen's pixels, or why there is none."""
+    """Return a picture of the mean gradient against alpha, in black and twice as fine as a screen, or why not."""
     steps = Steps("drawing the profile", 1, progress, cancel)
     from lsa_engine.foreground.figure import draw_profiles
 
     try:
-        figure = draw_profiles(before, after, alpha, names=names, colour=ink)
+        figure = draw_profiles(before, after, alpha, names=names)
     except InputError as error:  # colours are worth having without their plot
         return str(error)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
