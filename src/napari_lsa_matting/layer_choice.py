@@ -45,6 +45,9 @@ class LayerChoice(ComboBox):
         As for :class:`magicgui.widgets.ComboBox`.
     """
 
+    null_string = "none"
+    """What stands for no layer, where none need be chosen."""
+
     edited = Signal()
     """The layer chosen has changed: its pixels, range or place."""
 

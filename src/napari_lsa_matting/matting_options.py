@@ -29,12 +29,12 @@ METHODS = {
     NETWORK: "LSA network",
     "closed-form": "closed-form",
     "knn": "KNN",
-    "lbdm": "learning-based",
+    "lbdm": "learning",
     "lkm": "large kernel",
     "random-walk": "random walk",
     "shared": "shared",
 }
-_REFINEMENTS = [("off", "none"), ("fast", "fast"), ("as in the paper", "paper")]
+_REFINEMENTS = [("off", "none"), ("fast", "fast"), ("paper's", "paper")]
 # Steps and rate that the engine takes by itself.
 _USUAL = {"fast": (15, 0.1), "paper": (100, 20.0)}
 _TOLERANCE = 1 / 510
@@ -196,7 +196,8 @@ class MattingOptions:
     def _add_main_rows(self, form: QFormLayout) -> None:
         self.method = ComboBox(
             choices=[(shown, name) for name, shown in METHODS.items()],
-            tooltip="The network of the paper, or a classical method (PyMatting's) to compare it with.",
+            tooltip="The network of the paper, or a classical method (PyMatting's) to compare it with: "
+            "closed-form, KNN, learning-based, large-kernel, random-walk or shared matting.",
         )
         add_row(form, "Method", self.method)
         self.weights = ComboBox(choices=[_LOOKING], tooltip=_WEIGHTS_TIP)
@@ -221,7 +222,7 @@ class MattingOptions:
             tooltip="Test-time augmentation: mean over turned, mirrored and scaled copies. It also tells how sure the "
             "matte is: see Uncertainty.",
         )
-        add_row(form, "Average over", self.tta)
+        add_row(form, "Average", self.tta)
         self.device = ComboBox(choices=["auto"], tooltip="Where the network runs.")
         add_row(form, "Device", self.device)
         self.look_button = QPushButton("Look again")
@@ -262,9 +263,9 @@ class MattingOptions:
         self.time_budget.native.setSpecialValueText("no limit")
         add_row(form, "Time budget", self.time_budget)
         self.boundary = ComboBox(
-            choices=[("as in the paper", "paper"), ("as in its code", "released")],
-            tooltip="Which pixels are the border of the known: both sides, by four neighbours (§4); or the unknown "
-            "ones with a known one of eight neighbours.",
+            choices=[("paper's", "paper"), ("its code's", "released")],
+            tooltip="Which pixels are the border of the known: both sides, by four neighbours, as the paper says (§4); "
+            "or, as its code has it, the unknown ones with a known one of eight neighbours.",
         )
         add_row(form, "Border", self.boundary)
         self.gates = ComboBox(

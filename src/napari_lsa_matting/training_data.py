@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 RECIPE, DRAWN, FOLDER, LAYERS = "recipe", "drawn", "folder", "layers"
 _SOURCES = [
-    ("as the recipe says", RECIPE),
+    ("by the recipe", RECIPE),
     ("drawn shapes", DRAWN),
-    ("folder of cut-outs", FOLDER),
+    ("a folder", FOLDER),
     ("open layers", LAYERS),
 ]
 _OWN_IMAGES = "fine-tune"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FROM_FILE = "a file …"
 NOTHING = ""
-_NOTHING_SHOWN = "nothing (learn anew)"
+_NOTHING_SHOWN = "nothing"
 
 
 @dataclass(frozen=True)
