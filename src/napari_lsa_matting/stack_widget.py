@@ -9,6 +9,7 @@ from magicgui.widgets import ComboBox, FloatSpinBox
 from napari.layers import Image, Labels
 
 from lsa_engine.errors import InputError
+from napari_lsa_matting.autosave import autosave_of
 from napari_lsa_matting.channel_choice import ChannelChoice
 from napari_lsa_matting.channels import axis_name
 from napari_lsa_matting.copy_code import CopyCode
@@ -112,6 +113,7 @@ class StackWidget(Panel):
             self._examiner.drop()
             self._show(None, str(error))
             return
+        autosave_of(self.viewer).note_pair(self.image.layer, self.trimap.layer)
         if self.range.offer_frames(self.image.layer, stack.image.axis, stack.count):
             self.method.value = FLOW if is_time(self.image.layer, stack.image.axis) else DISTANCE
         self._show(stack, None)

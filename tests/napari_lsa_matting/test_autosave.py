@@ -17,6 +17,7 @@ from napari_lsa_matting.autosave import autosave_of
 from napari_lsa_matting.layers import METADATA_KEY, calibration
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.measure_widget import MeasureWidget
+from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_store import load_trimap
 from napari_lsa_matting.trimap_widget import TrimapWidget
@@ -246,6 +247,32 @@ def test_labels_that_the_matting_widget_uses_as_a_trimap_are_saved_too(
     qtbot.wait(300)
     edit(labels)
     qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
+
+
+def test_proposals_in_labels_that_the_stack_widget_uses_are_saved_and_come_back(
+    make_napari_viewer_proxy: Any, open_widget: Open, qtbot: Any, user_folders: Path
+) -> None:
+    stacks = np.random.default_rng(0).integers(0, 255, (2, 5, 32, 40), np.uint8)
+    first, second = make_napari_viewer_proxy(), make_napari_viewer_proxy()
+    first.add_image(stacks[0], name="stack")
+    labels = first.add_labels(np.zeros(stacks[0].shape, np.uint8), name="mine")
+    labels.data[[0, 4]] = 2
+    labels.data[[0, 4], 8:24, 8:24] = 0
+    labels.data[[0, 4], 12:20, 12:20] = 1
+    widget = StackWidget(first)
+    first.window.add_dock_widget(widget)
+    chosen = widget.image.layer
+    first.add_image(stacks[1], name="topmost")  # of the same shape, so that the labels could be this image's
+    widget.image.value = chosen
+    qtbot.waitUntil(lambda: widget.proposing.run_button.isEnabled())
+    widget.proposing.run_button.click()
+    qtbot.waitUntil(lambda: not widget.busy)
+    assert labels.data[2].any()
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
+    second.add_image(stacks[0].copy(), name="stack")
+    open_widget(second).offer.restore_button.click()
+    qtbot.waitUntil(lambda: "trimap" in second.layers)
+    np.testing.assert_array_equal(second.layers["trimap"].data, labels.data)
 
 
 @pytest.mark.parametrize("axes", [("c", "y", "x"), ("z", "c", "y", "x")])
