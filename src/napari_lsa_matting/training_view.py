@@ -12,6 +12,9 @@ from napari_lsa_matting.panel import Message, describe_seconds
 from napari_lsa_matting.plot import CurvePlot
 from napari_lsa_matting.training_run import RunLog
 
+# In between: three times as light as the dark theme's ground, and a third as light as the light one's.
+LOSS_COLOUR, SCORE_COLOUR = "#2f86d6", "#c8641e"
+
 
 class PictureView(QWidget):
     """A picture as wide as there is room, but not enlarged."""
@@ -62,9 +65,9 @@ class RunView(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setToolTip("How many of the run's steps are done.")
         self.status = Message()
-        self.loss_plot = CurvePlot("Loss", "#3d9be9", logarithmic=True)
+        self.loss_plot = CurvePlot("Loss", LOSS_COLOUR, logarithmic=True)
         self.loss_plot.setToolTip("The training loss, lower is better.")
-        self.score_plot = CurvePlot("Validation error (SAD)", "#e07b39")
+        self.score_plot = CurvePlot("Validation error (SAD)", SCORE_COLOUR)
         self.score_plot.setToolTip(
             "The sum of absolute differences on examples that are not trained on; lower is better. "
             "A run that starts from weights begins with their score."

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from napari.utils.theme import get_theme
 from npe2 import PluginManifest
 from numpy.typing import NDArray
 from qtpy.QtGui import QImage
@@ -21,11 +23,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from lsa_engine.foreground.figure import draw_profiles
 from napari_lsa_matting.matting_widget import MattingWidget
+from napari_lsa_matting.training_view import LOSS_COLOUR, SCORE_COLOUR
 
 NARROW = 280  # pixels, where this text is as wide as in the font that the widgets were made with
 TEXT, TEXT_WIDTH = "Trimaps between key frames", 187
-LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
+LEAST_CONTRAST, LEAST_CONTRAST_OF_CURVES = 4.5, 3.0  # WCAG 2.2, 1.4.3 and 1.4.11
 
 
 @pytest.fixture(
@@ -121,6 +125,19 @@ def test_all_text_can_be_read_in_both_themes_and_in_a_narrow_dock(
         qtbot.wait(200)
         assert faint_texts(narrow) == []
     assert cut_texts(narrow) == []
+
+
+def test_curves_stand_out_in_both_themes(rng: np.random.Generator) -> None:
+    pixels = rng.random((32, 32, 3)).astype(np.float32)
+    curves = draw_profiles(pixels, pixels / 2, pixels[..., 0]).axes[0].lines
+    assert len({curve.get_linestyle() for curve in curves}) == len(curves) == 2
+    colours = [LOSS_COLOUR, SCORE_COLOUR, *(curve.get_color() for curve in curves)]
+    inks = (255 * np.array([to_rgb(colour) for colour in colours])).round().astype(np.uint8)
+    for theme in ("dark", "light"):
+        ground = luminance(np.array(get_theme(theme).background.as_rgb_tuple()[:3], np.uint8))
+        light = luminance(inks)
+        ratios = (np.maximum(light, ground) + 0.05) / (np.minimum(light, ground) + 0.05)
+        assert ratios.min() >= LEAST_CONTRAST_OF_CURVES
 
 
 def edit_width(box: QComboBox) -> int:

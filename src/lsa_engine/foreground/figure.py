@@ -145,8 +145,10 @@ def draw_profiles(
     figure.patch.set_alpha(0)
     axes = figure.subplots()
     axes.patch.set_alpha(0)
-    for picture, name, line in zip((foreground, refined), names, ("tab:gray", "tab:orange"), strict=True):
-        axes.plot(*gradient_by_alpha(picture, alpha), color=line, label=name)
+    # Told apart without colours too, and to be seen on dark and light ground.
+    for picture, name, look in zip((foreground, refined), names, (("tab:gray", "--"), ("#c8641e", "-")), strict=True):
+        line, style = look
+        axes.plot(*gradient_by_alpha(picture, alpha), color=line, linestyle=style, label=name)
     axes.set(xlim=(0, 1), xlabel="α", ylabel="mean |∇F|")
     axes.set_ylim(bottom=0)
     axes.tick_params(colors=colour, labelsize=8)
