@@ -162,10 +162,15 @@ class ProceduralComposites:
     def _matte(self, rng: Generator, size: int) -> Drawn:
         alpha, tones = self._one_matte(rng, size)
         draw = rng.random()
-        if draw < 0.2:
-            alpha = 1 - (1 - alpha) * (1 - self._one_matte(rng, size).alpha)
-        elif draw < 0.28:
+        if draw < 0.3:
+            # Before and behind each other, as in a shrub or in thick fur: up to four.
+            for _ in range(int(rng.integers(1, 4))):
+                alpha = 1 - (1 - alpha) * (1 - self._one_matte(rng, size).alpha)
+        elif draw < 0.38:
             alpha = alpha * (1 - self._one_matte(rng, size).alpha)
+        elif draw < 0.5:
+            # The gaps are thin and not the things, as in wickerwork: of what is unknown, as much is foreground as not.
+            alpha, tones = 1 - alpha, None
         alpha = np.clip(alpha, 0, 1)
         if rng.random() < 0.3:
             gamma = rng.uniform(0.5, 1.0) if rng.random() < 0.5 else rng.uniform(1.0, 2.0)
@@ -265,8 +270,9 @@ def draw_trimap(rng: Generator, alpha: Matte, style: Style = PLAIN) -> Bytes:
     widest = style.wide_reach if rng.random() < style.wide_share else 24.0
     values = np.full(alpha.shape, UNKNOWN, np.uint8)
     careless = rng.random() < 0.5
-    for solid, value in ((alpha >= 1, FOREGROUND), (alpha <= 0, BACKGROUND)):
-        reach: Matte | float = float(np.exp(rng.uniform(np.log(1.5), np.log(widest))))
+    # The foreground is marked well inside: what looks solid in a dense thing may have gaps.
+    for solid, value, narrowest in ((alpha >= 1, FOREGROUND, 3.0), (alpha <= 0, BACKGROUND, 1.5)):
+        reach: Matte | float = float(np.exp(rng.uniform(np.log(narrowest), np.log(widest))))
         if careless:
             reach = reach * np.exp(0.5 * smooth_noise(rng, size, int(rng.integers(3, 9))))
         values[solid & (enlarge(_half_size_distance(solid), size) > reach)] = value
