@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from napari_lsa_matting.jobs import Work
 from napari_lsa_matting.latest_job import LatestJob
-from napari_lsa_matting.layers import Index, full_data
+from napari_lsa_matting.layers import Index, full_data, plane_at
 from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.trimap_layer import Finding, examine, plane_of
 
@@ -53,7 +53,7 @@ class LookRequest:
     def run(self, progress: ProgressCallback, cancel: CancelToken) -> LabelsSeen:
         """Return what it holds."""
         steps = Steps("looking at the labels", 1, progress, cancel)
-        labels = np.asarray(self.data[self.index] if self.index else self.data)
+        labels = np.asarray(plane_at(self.data, self.index))
         seen = LabelsSeen(_highest(labels), tuple(examine(labels)))
         steps.advance()
         return seen

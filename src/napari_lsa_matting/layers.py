@@ -28,14 +28,55 @@ Index = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
+class LazyPlane:
+    """A part of data that are no array in memory (dask, zarr, HDF5): numpy reads it, which is work for a worker.
+
+    Indexing alone would read what zarr and HDF5 keep.
+
+    Attributes
+    ----------
+    data : array_like
+        All of the data.
+    index : tuple of int or slice
+        Which part, on the first axes.
+    """
+
+    data: Any
+    index: tuple[int | slice, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the part's axes."""
+        steps = zip(self.index, self.data.shape, strict=False)
+        sliced = [len(range(*step.indices(length))) for step, length in steps if isinstance(step, slice)]
+        return (*sliced, *map(int, self.data.shape[len(self.index) :]))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its values."""
+        return np.dtype(self.data.dtype)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read it."""
+        return np.array(self.data[self.index] if self.index else self.data, dtype, copy=copy)
+
+
+def plane_at(data: Any, index: tuple[int | slice, ...]) -> Any:
+    """Return a part of a layer's data as it is, not a copy; a :class:`LazyPlane` of what is no array in memory."""
+    if not isinstance(data, np.ndarray):
+        return LazyPlane(data, index)
+    return data[index] if index else data
+
+
+@dataclass(frozen=True, eq=False)
 class ImagePlane:
     """The plane of an Image layer that is seen, taken when a run is asked for.
 
     Attributes
     ----------
     pixels : array_like
-        (H, W), (H, W, 3 or 4) for RGB layers, or (C, H, W) where channels are to be merged; may be lazy (dask, zarr):
-        only a worker should turn it into an array.
+        (H, W), (H, W, 3 or 4) for RGB layers, or (C, H, W) where channels are to be merged; may be a
+        :class:`LazyPlane`: only a worker should turn it into an array.
     data_range : (float, float) or None
         Values that mean black and white; None leaves it to the type.
     name : str
@@ -144,9 +185,8 @@ def image_plane(layer: Image, index: Index, channels: Channels | None = None) ->
     The contrast limits of a layer with one channel give its range, so that the engine sees what the user sees; RGB
     layers, on which napari has no contrast limits, go by their type.
     """
-    data = full_data(layer)
     place = index if channels is None else channels.at(index)
-    return ImagePlane(data[place] if place else data, values_range(layer), layer.name, channels)
+    return ImagePlane(plane_at(full_data(layer), place), values_range(layer), layer.name, channels)
 
 
 def values_range(layer: Image) -> tuple[float, float] | None:
@@ -162,11 +202,6 @@ def image_notes(layer: Image) -> list[str]:
     if layer.rgb and full_data(layer).shape[-1] == 4:
         return [f"The alpha channel of {layer.name!r} is ignored."]
     return []
-
-
-def labels_plane(layer: Labels, index: Index) -> NDArray[Any]:
-    """Return a copy of one plane (H, W) of a Labels layer, which further painting does not change."""
-    return np.array(full_data(layer)[index])
 
 
 def calibration(layer: Layer, index: Index = (), channels: Channels | None = None) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from lsa_engine.errors import TrimapError
 from lsa_engine.progress import Progress
 from napari_lsa_matting.channels import Channels
 from napari_lsa_matting.jobs import Job
-from napari_lsa_matting.layers import ImagePlane, Index, full_data, image_plane, labels_plane
+from napari_lsa_matting.labels_look import frozen_plane, reading_labels
+from napari_lsa_matting.layers import ImagePlane, Index, full_data, image_plane
 from napari_lsa_matting.live_request import LiveRequest
 from napari_lsa_matting.matte_request import ImageChangedError, MatteOutcome, MatteSettings
 from napari_lsa_matting.notifications import notify_error
@@ -144,11 +145,11 @@ class LiveMode(QObject):
         if self.scene is None or self._plane is None or self._job is not None or not self._waiting:
             return
         self._waiting = False
-        labels = labels_plane(self.scene.trimap, self.scene.trimap_index)
+        labels = frozen_plane(self.scene.trimap, self.scene.trimap_index)
         request = LiveRequest(self._session, self._plane, labels, self._settings, self._look_at_image)
         self._look_at_image = False
         began = time.perf_counter()
-        job = self._job = Job("Live matte", request.run, self)
+        job = self._job = Job("Live matte", reading_labels(request), self)
         turn = self._turn = object()
         job.progressed.connect(self._if_turn(turn, self._show_progress))
         job.succeeded.connect(self._if_turn(turn, lambda outcome: self._deliver(outcome, began)))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from napari.layers import Labels
 
-from napari_lsa_matting.layers import full_data
 from napari_lsa_matting.stack_frames import FrameKinds, some_frames
+from napari_lsa_matting.trimap_layer import problem_of_writing
 
 LOOKING = "Looking at the trimaps …"
 _NO_KEY = "There is no key frame yet: paint foreground (1) and background (2) on at least one frame."
-_LAZY = "The trimap {!r} is a lazy array, which cannot be painted on: make one with the Trimap widget."
 _SEEN = {
     "key": "Frame {} is a key frame.",
     "proposal": "Frame {} is a proposal: correct it where it is wrong.",
@@ -37,9 +36,7 @@ def problem_of_range(wanted: range, noun: str = "frame") -> str | None:
 
 def problem_of_proposing(kinds: FrameKinds, trimap: Labels) -> str | None:
     """Return what stands against proposals, or None."""
-    if hasattr(full_data(trimap), "dask"):
-        return _LAZY.format(trimap.name)
-    return None if kinds.of("key") else _NO_KEY
+    return problem_of_writing(trimap) or (None if kinds.of("key") else _NO_KEY)
 
 
 def problem_of_matting(kinds: FrameKinds, wanted: range) -> str | None:

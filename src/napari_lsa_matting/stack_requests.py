@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, Progress, ProgressCallback, Steps
-from napari_lsa_matting.layers import ImagePlane, Index, full_data, values_range
+from napari_lsa_matting.layers import ImagePlane, Index, full_data, plane_at, values_range
 from napari_lsa_matting.live_state import PackedLabels, repeatable
 from napari_lsa_matting.matte_request import MatteRequest, MatteSettings
 from napari_lsa_matting.stack_frames import Frames, KindsRequest, kind_of
@@ -63,7 +63,7 @@ class StackImage:
     def frame(self, frame: int) -> ImagePlane:
         """Return a frame as it is."""
         place = self.place(frame)
-        pixels = self.data[place if self.channels is None else self.channels.at(place)]
+        pixels = plane_at(self.data, place if self.channels is None else self.channels.at(place))
         return ImagePlane(pixels, self.data_range, self.name, self.channels)
 
     def colours(self, frame: int) -> NDArray[Any]:

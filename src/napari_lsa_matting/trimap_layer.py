@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_lsa_matting.channels import channels_of
-from napari_lsa_matting.layers import Index, as_layer_data, calibration, full_data, plane_grid, with_provenance
+from napari_lsa_matting.layers import (
+    Index,
+    as_layer_data,
+    calibration,
+    full_data,
+    plane_at,
+    plane_grid,
+    with_provenance,
+)
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -94,8 +102,16 @@ def add_trimap_layer(viewer: ViewerModel, like: Layer, planes: dict[Index, NDArr
 
 def plane_of(layer: Labels, index: Index) -> Any:
     """Return one plane (H, W) of a Labels layer as it is, not a copy of it; it may be lazy."""
-    data = full_data(layer)
-    return data[index] if index else data
+    return plane_at(full_data(layer), index)
+
+
+def problem_of_writing(layer: Labels) -> str | None:
+    """Return why a trimap layer cannot be changed, or None."""
+    if hasattr(full_data(layer), "dask"):
+        return (
+            f"The trimap {layer.name!r} is a lazy array, which cannot be painted on: make one with the Trimap widget."
+        )
+    return None
 
 
 def examine(labels: NDArray[Any]) -> list[Finding]:

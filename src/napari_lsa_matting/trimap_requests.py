@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.versions import versions
-from napari_lsa_matting.layers import fingerprint
+from napari_lsa_matting.layers import ImagePlane, LazyPlane, fingerprint
 from napari_lsa_matting.plane_writer import PlaneChanges, find_changes
 
 if TYPE_CHECKING:
     from lsa_engine.trimap import Trimap
-    from napari_lsa_matting.layers import ImagePlane
 
 Spacing = tuple[float, float]
 
@@ -137,7 +136,7 @@ class StrokesRequest:
     ----------
     image : ImagePlane
         What the strokes are on.
-    labels : array (H, W)
+    labels : array_like (H, W)
         The strokes: 0 unknown, 1 foreground, 2 background.
     certainty, width : float
         As in :func:`lsa_engine.scribbles.trimap_from_scribbles`.
@@ -146,7 +145,7 @@ class StrokesRequest:
     """
 
     image: ImagePlane
-    labels: NDArray[Any]
+    labels: Any
     certainty: float
     width: float
     spacing: Spacing
@@ -187,7 +186,7 @@ class StrokesRequest:
 
     def given(self) -> dict[str, NDArray[Any]]:
         """Return what they are made from, by name."""
-        return {"image": self.image.colours(), "labels": self.labels}
+        return {"image": self.image.colours(), "labels": np.asarray(self.labels)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +248,7 @@ class ToolRequest:
     ----------
     tool : callable
         One of :mod:`lsa_engine.trimap_editing`.
-    labels : array (H, W)
+    labels : array_like (H, W)
         The trimap: 0 unknown, 1 foreground, 2 background.
     size : float
         Distance or size, in the unit of `spacing`.
@@ -258,7 +257,7 @@ class ToolRequest:
     """
 
     tool: Callable[..., Trimap]
-    labels: NDArray[Any]
+    labels: Any
     size: float
     spacing: Spacing
 
@@ -281,7 +280,7 @@ class ToolRequest:
 
     def given(self) -> dict[str, NDArray[Any]]:
         """Return what they are made from, by name."""
-        return {"labels": self.labels}
+        return {"labels": np.asarray(self.labels)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,8 +291,14 @@ class MadeTrimap:
     ----------
     labels : array of uint8
         The labels.
+    request : LabelsRequest
+        What made them, with its arrays in memory.
+    before : array (H, W) or None
+        What there was, if something was.
+    stale : bool
+        Whether a lazy plane was painted on while they were made; of a plane in memory the main thread can tell.
     changes : PlaneChanges or None
-        Where they differ from what there was, if something was.
+        Where they differ from that.
     inputs : dict of str to str
         SHA-256 of what they were made from, by name.
     record : dict
@@ -301,6 +306,9 @@ class MadeTrimap:
     """
 
     labels: NDArray[np.uint8]
+    request: LabelsRequest
+    before: NDArray[Any] | None
+    stale: bool
     changes: PlaneChanges | None
     inputs: dict[str, str]
     record: dict[str, Any]
@@ -314,12 +322,12 @@ class MakeRequest:
     ----------
     request : LabelsRequest
         Makes the labels.
-    before : array (H, W), optional
-        A copy of the labels that there are.
+    before : array_like (H, W), optional
+        A copy of the labels that there are; may be lazy.
     """
 
     request: LabelsRequest
-    before: NDArray[Any] | None = None
+    before: Any = None
 
     def run(self, progress: ProgressCallback, cancel: CancelToken) -> MadeTrimap:
         """Return the trimap.
@@ -329,15 +337,34 @@ class MakeRequest:
         LsaError
             As the request.
         """
-        inputs = {name: fingerprint(array) for name, array in self.request.given().items()}
-        labels = self.request.run(progress, cancel)
+        steps = Steps("reading", 1, progress, cancel)
+        # The labels that there are come first: what is painted from here on is noticed when the change is written.
+        before = None if self.before is None else np.asarray(self.before)
+        request = _in_memory(self.request)
+        steps.advance()
+        inputs = {name: fingerprint(array) for name, array in request.given().items()}
+        labels = request.run(progress, cancel)
         steps = Steps("comparing", 1, None, cancel)
-        changes = None if self.before is None else find_changes(self.before, labels)
+        changes, stale = None, False
+        if before is not None:
+            changes = find_changes(before, labels)
+            stale = isinstance(self.before, LazyPlane) and not np.array_equal(np.asarray(self.before), before)
         steps.advance()
         record = {
-            **self.request.facts(),
+            **request.facts(),
             **{f"{name}_sha256": sha256 for name, sha256 in inputs.items()},
             "sha256": fingerprint(labels),
             "versions": versions("scipy"),
         }
-        return MadeTrimap(labels, changes, inputs, record)
+        return MadeTrimap(labels, request, before, stale, changes, inputs, record)
+
+
+def _in_memory(request: Any) -> Any:
+    """Return a request, a data class, with what is lazy in it read: once, since reading may be slow."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, ImagePlane):
+            return replace(value, pixels=read(value.pixels))
+        return np.asarray(value) if isinstance(value, LazyPlane) else value
+
+    return replace(request, **{field.name: read(getattr(request, field.name)) for field in fields(request)})

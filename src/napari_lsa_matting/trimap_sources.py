@@ -25,7 +25,6 @@ from napari_lsa_matting.layers import (
     is_labels,
     is_matte,
     is_trimap,
-    labels_plane,
     made_as,
     pixel_spacing,
     plane_index,
@@ -36,7 +35,7 @@ from napari_lsa_matting.plane_rows import PlaneRows
 from napari_lsa_matting.stack_frames import Stack, find_stack, own_stack
 from napari_lsa_matting.stack_problems import problem_of_range
 from napari_lsa_matting.stack_requests import StackImage
-from napari_lsa_matting.trimap_layer import plane_of
+from napari_lsa_matting.trimap_layer import plane_of, problem_of_writing
 from napari_lsa_matting.trimap_planes import LayerPlanes, PlanesRequest, StrokesPlanes
 from napari_lsa_matting.trimap_requests import AlphaRequest, LabelsRequest, SegmentationRequest, StrokesRequest
 
@@ -165,6 +164,9 @@ class TrimapSources:
                 return "There is no image layer: open the image that the strokes are on."
             if trimap is None:
                 return "There are no strokes: press Paint new, and paint one on the object and one beside it."
+            lazy = problem_of_writing(trimap)
+            if lazy is not None:
+                return lazy
         elif layer is None and self.kind.value == SEGMENTATION:
             return "There is no Labels layer with a segmentation: make one by thresholding or painting."
         elif layer is None:
@@ -195,7 +197,7 @@ class TrimapSources:
         if isinstance(layer, Labels) and image is not None and self.kind.value == STROKES:
             channels, place = self._channels(image), match_planes(self._viewer, image, layer).first
             picture = image_plane(image, place if channels is None else channels.without(place), channels)
-            return self._strokes(layer)(picture, labels_plane(layer, index)), layer, index
+            return self._strokes(layer)(picture, frozen_plane(layer, index)), layer, index
         if isinstance(layer, Labels):
             return self._distances(layer)(frozen_plane(layer, index)), layer, index
         return self._distances(layer)(image_plane(layer, index).pixels), layer, index

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton
 
 from lsa_engine.errors import InputError
 from napari_lsa_matting.autosave import autosave_of
 from napari_lsa_matting.copy_code import CopyCode
+from napari_lsa_matting.labels_look import frozen_plane
 from napari_lsa_matting.latest_job import LatestJob
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
@@ -22,7 +22,6 @@ from napari_lsa_matting.layers import (
     is_labels,
     is_picture,
     is_trimap,
-    labels_plane,
     plane_grid,
     plane_index,
     spatial_shape,
@@ -35,7 +34,7 @@ from napari_lsa_matting.settings import read_settings
 from napari_lsa_matting.stack_frames import some_frames
 from napari_lsa_matting.trimap_code import file_script, planes_script, record_making, record_planes, trimap_script
 from napari_lsa_matting.trimap_examination import Examination, ExamineRequest
-from napari_lsa_matting.trimap_layer import add_trimap_layer, plane_of
+from napari_lsa_matting.trimap_layer import add_trimap_layer, plane_of, problem_of_writing
 from napari_lsa_matting.trimap_paint import make_paint_buttons
 from napari_lsa_matting.trimap_planes import MadePlanes
 from napari_lsa_matting.trimap_requests import (
@@ -118,7 +117,8 @@ class TrimapWidget(Panel):
         for button in (*self.paint_buttons.values(), self.undo_button):
             button.setEnabled(trimap is not None)
         place_problem = None if trimap is None else self._place_problem(trimap)
-        self.tools.refresh(trimap, trimap is not None and place_problem is None and not self.working)
+        lazy = None if trimap is None else problem_of_writing(trimap)
+        self.tools.refresh(trimap, trimap is not None and (lazy or place_problem) is None and not self.working)
         self.tool_controls.setVisible(self.tool_controls.busy or bool(self.tool_controls.outcome.text()))
         self.tool_controls.cancel_button.setVisible(self.tool_controls.busy)
         if trimap is not None and place_problem is None:
@@ -144,7 +144,7 @@ class TrimapWidget(Panel):
         """Change the trimap with a tool: "widen", "narrow", "smooth", "fill" or "islands"."""
         trimap = self.trimap.layer
         index = plane_index(trimap, self.viewer)
-        labels = labels_plane(trimap, index)
+        labels = frozen_plane(trimap, index)
         title, request = self.tools.request(name, trimap, labels)
         self._edit(self.tool_controls, title, request, trimap, index, labels)
 
@@ -225,9 +225,9 @@ class TrimapWidget(Panel):
         request, source, index = self.sources.request(image, trimap)
         target, title = self._target(source), f"Trimap from {source.name}"
         if target is not None:
-            self._edit(self.controls, title, request, target, index, labels_plane(target, index))
+            self._edit(self.controls, title, request, target, index, frozen_plane(target, index))
         else:
-            deliver = partial(self._add_made, request, source, index)
+            deliver = partial(self._add_made, source, index)
             self.controls.start(title, MakeRequest(request).run, deliver)
             self.refresh()
 
@@ -237,7 +237,8 @@ class TrimapWidget(Panel):
             return source
         target = session_of(self.viewer).output(source, "trimap")
         there = isinstance(target, Labels) and target in self.viewer.layers
-        return target if there and spatial_shape(target) == spatial_shape(source) else None
+        there = there and spatial_shape(target) == spatial_shape(source) and problem_of_writing(target) is None
+        return target if there else None
 
     def _make_planes(self, image: Image | None, trimap: Labels | None) -> None:
         source = self.sources.layer(trimap)
@@ -297,9 +298,9 @@ class TrimapWidget(Panel):
             self.sources.planes.range.choose(seen)
         self.refresh()
 
-    def _add_made(self, request: LabelsRequest, source: Layer, index: Index, made: MadeTrimap) -> None:
+    def _add_made(self, source: Layer, index: Index, made: MadeTrimap) -> None:
         self._add(source, index, made)
-        self.code.offer(partial(trimap_script, request, made.inputs))
+        self.code.offer(partial(trimap_script, made.request, made.inputs))
 
     def _add_read(self, request: FileRequest, image: Image, index: Index, made: MadeTrimap) -> None:
         self._add(image, index, made)
@@ -319,31 +320,23 @@ class TrimapWidget(Panel):
         request: LabelsRequest,
         layer: Labels,
         index: Index,
-        labels: NDArray[Any],
+        labels: Any,
     ) -> None:
         """Bring a plane of a trimap to what a request makes of it, as one step that can be undone."""
-        deliver = partial(self._write, controls, request, layer, index, labels)
+        deliver = partial(self._write, controls, layer, index)
         controls.start(title, MakeRequest(request, labels).run, deliver)
         self.refresh()
 
-    def _write(
-        self,
-        controls: JobControls,
-        request: LabelsRequest,
-        layer: Labels,
-        index: Index,
-        before: NDArray[Any],
-        made: MadeTrimap,
-    ) -> None:
+    def _write(self, controls: JobControls, layer: Labels, index: Index, made: MadeTrimap) -> None:
         if layer not in self.viewer.layers:
             controls.outcome.say(f"{layer.name!r} was removed meanwhile, so the change was dropped.")
-        elif not np.array_equal(plane_of(layer, index), before):
+        elif made.stale or _differs(plane_of(layer, index), made.before):
             controls.outcome.say("The trimap was painted on meanwhile, so the change was dropped: try it again.")
         elif made.changes is None or not made.changes.values.size:
             controls.outcome.say("There was nothing to change.")
         else:
             record_making(layer, index, made.record)
-            self.code.offer(partial(trimap_script, request, made.inputs))
+            self.code.offer(partial(trimap_script, made.request, made.inputs))
             self._writer = PlaneWriter(layer, [PlaneEdit(index, made.changes)], self)
             self._writer.finished.connect(self._end_writing)
             self._writer.start()
@@ -367,5 +360,10 @@ class TrimapWidget(Panel):
             )
         elif not any(finding.blocks for finding in examination.findings):
             texts.insert(0, f"Ready to matte: {100 * examination.unknown:.0f} % of the pixels are unknown.")
-        self.status.say(*texts)
+        self.status.say(*texts, problem_of_writing(trimap))
         self._show_problem()
+
+
+def _differs(plane: Any, before: Any) -> bool:
+    """Return whether a plane in memory is no longer as it was; a lazy one is not read here."""
+    return isinstance(plane, np.ndarray) and not np.array_equal(plane, before)

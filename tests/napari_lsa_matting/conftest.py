@@ -8,19 +8,24 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
+from numpy.typing import NDArray
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 import lsa_engine as lsa
@@ -162,6 +167,68 @@ def notifications() -> Iterator[list[str]]:
     notification_manager.notification_ready.connect(keep)
     yield texts
     notification_manager.notification_ready.disconnect(keep)
+
+
+class Heart:
+    """Beats in the event loop: what holds that up is told from slow work beside it, however busy the machine is."""
+
+    def __init__(self) -> None:
+        self.beats = 0
+        self.timer = QTimer()
+        self.timer.setInterval(2)
+        self.timer.timeout.connect(self._beat)
+        self.timer.start()
+
+    def sleep(self, seconds: float) -> int:
+        """Sleep, and return how often it has beaten meanwhile."""
+        before = self.beats
+        time.sleep(seconds)
+        return self.beats - before
+
+    def _beat(self) -> None:
+        self.beats += 1
+
+
+@pytest.fixture
+def heart(qapp: Any) -> Iterator[Heart]:
+    """The beat of the event loop."""
+    heart = Heart()
+    yield heart
+    heart.timer.stop()
+
+
+class Slow:
+    """Lazy data of which a plane takes a while to read; what is read is noted, by whom, and the beats meanwhile."""
+
+    def __init__(self, heart: Heart, pixels: NDArray[Any], seconds: float = 0.5) -> None:
+        self.seconds = seconds
+        self.readers: list[threading.Thread] = []
+        self.sizes: list[int] = []
+        self.beats: list[int] = []
+        self._heart = heart
+        self.fails = False
+        chunks = (1, *pixels.shape[1:]) if pixels.ndim > 2 and pixels.shape[-1] > 4 else pixels.shape
+        self.data = da.from_array(pixels, chunks=chunks).map_blocks(self._read, dtype=pixels.dtype)
+
+    def forget(self) -> None:
+        """Forget what was noted."""
+        self.readers.clear()
+        self.sizes.clear()
+        self.beats.clear()
+
+    def _read(self, block: NDArray[Any]) -> NDArray[Any]:
+        if self.fails:
+            raise OSError("the server is gone")
+        self.readers.append(threading.current_thread())
+        self.sizes.append(len(block))
+        self.beats.append(self._heart.sleep(self.seconds))
+        return block
+
+
+@pytest.fixture
+def slow(heart: Heart) -> Callable[..., Slow]:
+    """Makes lazy data of an array: slow(pixels, seconds)."""
+    return partial(Slow, heart)
 
 
 @pytest.fixture

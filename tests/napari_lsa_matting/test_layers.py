@@ -12,14 +12,15 @@ from napari.layers import Image
 from lsa_engine.errors import InputError
 from napari_lsa_matting.layers import (
     METADATA_KEY,
+    LazyPlane,
     add_output,
     calibration,
     image_notes,
     image_plane,
     is_matte,
     is_picture,
-    labels_plane,
     pixel_spacing,
+    plane_at,
     plane_grid,
     plane_index,
     same_place,
@@ -111,13 +112,29 @@ def test_the_finest_level_of_a_pyramid_is_taken(stack: np.ndarray) -> None:
     assert np.array_equal(image_plane(layer, ()).colours(), stack[0])
 
 
-def test_a_copy_of_labels_does_not_follow_the_brush() -> None:
-    viewer = ViewerModel()
-    layer = viewer.add_labels(np.zeros((6, 6), np.uint8))
-    copy = labels_plane(layer, ())
-    layer.data_setitem((np.array([2]), np.array([3])), 1)
-    assert layer.data[2, 3] == 1
-    assert not copy.any()
+def test_a_plane_of_what_is_not_in_memory_is_read_when_it_is_asked_for(
+    stack: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zarr = pytest.importorskip("zarr")
+    array = zarr.array(stack)
+    read: list[object] = []
+    get = zarr.Array.__getitem__
+
+    def noted(self: Any, index: Any) -> Any:
+        read.append(index)
+        return get(self, index)
+
+    monkeypatch.setattr(zarr.Array, "__getitem__", noted)
+    plane = plane_at(array, (1,))
+    assert isinstance(plane, LazyPlane)
+    assert plane.shape == stack.shape[1:]
+    assert plane.dtype == stack.dtype
+    assert plane_at(array, (slice(1, None), 2)).shape == (stack.shape[0] - 1, stack.shape[2])
+    assert read == []
+    np.testing.assert_array_equal(plane, stack[1])
+    assert read == [(1,)]
+    np.testing.assert_array_equal(plane_at(array, ()), stack)
+    assert plane_at(stack, (1,)).base is stack
 
 
 def test_calibration_carries_every_part_over(stack: np.ndarray) -> None:
