@@ -72,6 +72,13 @@ class Box(NamedTuple):
         rows = self.top < other.bottom and other.top < self.bottom
         return rows and self.left < other.right and other.left < self.right
 
+    def strips(self, rows: int) -> list[Box]:
+        """Return the box in strips of about so many rows, even but for the last."""
+        rows += rows % 2
+        return [
+            self._replace(top=top, bottom=min(top + rows, self.bottom)) for top in range(self.top, self.bottom, rows)
+        ]
+
     def within(self, other: Box) -> Box:
         """Return the box as it lies in what another box cuts out."""
         return Box(self.top - other.top, self.bottom - other.top, self.left - other.left, self.right - other.left)

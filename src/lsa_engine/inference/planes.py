@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lsa_engine.boxes import Box
+from lsa_engine.boxes import Box, cover
+from lsa_engine.inference.cost import cost_masks, wanted_pixels
 from lsa_engine.inference.sinks import Sink, new_sink
 from lsa_engine.inference.tiling import masks_within
 from lsa_engine.trimap import Trimap
+
+_MIXED = 4  # pixels, even; an enlarged copy is reduced again with bilinear weights that reach two of its own
 
 Parts = list[tuple[Box, Tensor]]
 """A matte where it was computed: boxes of the image, and (1, 1, h, w) in each, not clamped."""
@@ -76,6 +81,16 @@ def violation_of(output: Tensor | Parts, trimap: Trimap) -> Violation:
     for box, part in _parts(output, trimap):
         violation.take(box, part)
     return violation
+
+
+def seen_boxes(trimaps: Iterable[Trimap]) -> list[Box]:
+    """Return boxes that hold all that is seen of mattes of these trimaps (H, W).
+
+    These are the unknown pixels and the known ones at borders, on which the violation is told, with a few around them
+    that are mixed in where a matte is resized.
+    """
+    seen = wanted_pixels([mask for trimap in trimaps for mask in cost_masks(trimap, "paper")])
+    return [box.grown(_MIXED, seen.shape) for box in cover(seen)]
 
 
 def spread_of(spread: Tensor | None, trimap: Trimap) -> NDArray[np.float32] | None:

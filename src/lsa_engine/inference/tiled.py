@@ -83,8 +83,10 @@ class TiledImage:
         network = self.runner.network
         with torch.no_grad(), self.runner.precision(), watched(network, steps, count=False):
             inputs = self.inputs(tile.place, steps.check)
-            matte = network.decode(inputs, network.encode(inputs), rows=_ROWS, gates=self.gates)
-        return tile.core.within(tile.place).cut(matte).float().cpu()
+            core = tile.core.within(tile.place)
+            boxes = core.strips(_ROWS)
+            matte = network.decode(inputs, network.encode(inputs), rows=_ROWS, gates=self.gates, boxes=boxes)
+        return core.cut(matte).float().cpu()
 
     def prepare(self, tile: Tile, steps: Steps) -> PreparedDecoder:
         """Return the decoder of a tile."""

@@ -16,7 +16,7 @@ from lsa_engine.inference.cost import Mask, Strokes, cost_masks, wanted_pixels
 from lsa_engine.inference.descent import Refined, Tensors, WholeObjective, descend
 from lsa_engine.inference.nearby import HeldCells, Region
 from lsa_engine.inference.outcome import Outcome
-from lsa_engine.inference.planes import matte_plane, spread_of, violation_of, write_matte
+from lsa_engine.inference.planes import matte_plane, seen_boxes, spread_of, violation_of, write_matte
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.inference.refinement import Refinement, TimeShares
 from lsa_engine.inference.sources import ImageSource
@@ -63,11 +63,15 @@ class Runner:
         return image.tensor(Box(0, image.shape[0], 0, image.shape[1])).to(self.device), values.to(self.device)
 
     def forward(self, images: Tensor, trimaps: Tensor, check: Callable[[], None]) -> Tensor:
-        """Return the unclamped mattes (N, 1, H, W) of images and trimaps; `check` may stop what comes before them."""
+        """Return the unclamped mattes (N, 1, H, W) of images and trimaps, 0 where nothing of them is seen.
+
+        `check` may stop what comes before them.
+        """
+        boxes = seen_boxes(Trimap(values) for values in trimaps[:, 0].cpu().numpy())
         with self.precision():
             inputs = network_input(images, trimaps, self.network.size.guidance, check)
             rows = max(16, _STRIP_PIXELS // (images.shape[0] * images.shape[-1]))
-            return self.network.decode(inputs, self.network.encode(inputs), rows=rows)
+            return self.network.decode(inputs, self.network.encode(inputs), rows=rows, boxes=boxes)
 
 
 def predict_whole(runner: Runner, task: Task, tta: int) -> Outcome:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from lsa_engine.boxes import Box
 from lsa_engine.errors import InputError
 from lsa_engine.network.decoder import REFINED_STAGES, Decoder, DecoderStage, Gates, Head, Refinements, refinement_shape
 from lsa_engine.network.encoder import ConvNorm, Encoder
@@ -110,6 +112,7 @@ class LSANet(nn.Module):
         *,
         rows: int | None = None,
         gates: Gates | None = None,
+        boxes: Sequence[Box] | None = None,
     ) -> Tensor:
         """Return the unclamped matte (N, 1, H, W) from the input and the encoder's features.
 
@@ -127,6 +130,8 @@ class LSANet(nn.Module):
         gates : mapping of int to Tensor, optional
             Gates (1, C, 1, 1) to use in place of the image's own, as from :meth:`Decoder.gates`. The matte then
             depends on what lies nearer than :func:`~lsa_engine.network.context.context` alone.
+        boxes : sequence of Box, optional
+            Compute the head in these parts only, even but where they end the plane; the matte is 0 elsewhere.
 
         Notes
         -----
@@ -136,9 +141,10 @@ class LSANet(nn.Module):
         stage1 = self.decoder(features, refinements, rows=rows, gates=gates)
         kind = inputs.device.type
         with torch.autocast(kind, enabled=self.training and torch.is_autocast_enabled(kind)):
-            if rows is None:
-                return self.head(inputs, stage1)
-            return self.head.in_strips(inputs, stage1, rows)
+            if boxes is None and rows is not None:
+                height, width = inputs.shape[-2:]
+                boxes = Box(0, height, 0, width).strips(rows)
+            return self.head(inputs, stage1) if boxes is None else self.head.in_boxes(inputs, stage1, boxes)
 
     def forward(self, inputs: Tensor, refinements: Refinements | None = None) -> Tensor:
         """Return the unclamped matte (N, 1, H, W) for an input (N, C, H, W)."""

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lsa_engine.boxes import Box
 from lsa_engine.errors import InputError
 from lsa_engine.inference.preparation import network_input
 from lsa_engine.network import REFINED_STAGES, SIZES, LSANet, build_network, fold_batch_norm
@@ -98,6 +99,21 @@ def test_last_stage_and_head_in_strips_equal_the_same_at_once(lite: LSANet, heig
     strips = lite.decode(inputs, features, rows=rows)
     assert strips.shape == whole.shape
     torch.testing.assert_close(strips, whole, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_the_head_in_boxes_equals_the_same_at_once_and_is_0_elsewhere(lite: LSANet) -> None:
+    inputs = random_input(lite, 37, 41, batch=2)
+    features = lite.encode(inputs)
+    whole = lite.decode(inputs, features)
+    boxes = [Box(0, 10, 4, 12), Box(8, 20, 30, 41), Box(30, 37, 0, 6)]
+    inside = torch.zeros(37, 41, dtype=torch.bool)
+    for box in boxes:
+        box.cut(inside)[...] = True
+    part = lite.decode(inputs, features, rows=16, boxes=boxes)
+    torch.testing.assert_close(part[..., inside], whole[..., inside], atol=1e-5, rtol=0)
+    assert not part[..., ~inside].any()
+    assert whole[..., ~inside].abs().max() > 1e-3
 
 
 @torch.no_grad()
