@@ -13,29 +13,11 @@ from safetensors.numpy import load_file
 import lsa_engine as lsa
 from napari_lsa_matting.training_code import can_repeat, training_script
 from napari_lsa_matting.training_run import RunLog
-
-_RECIPE = """
-name = "tiny"
-size = "lsanet-lite"
-precision = "float32"
-
-[data]
-workers = 0
-
-[[phases]]
-steps = 2
-crop = 64
-batch = 2
-
-[validation]
-every_steps = 2
-examples = 1
-crop = 64
-"""
+from recipes import tiny_recipe
 
 
 def test_the_code_trains_the_same_weights_beside_the_run(tmp_path: Path) -> None:
-    (tmp_path / "tiny.toml").write_text(_RECIPE)
+    (tmp_path / "tiny.toml").write_text(tiny_recipe(2, every=2))
     lsa.train(tmp_path / "tiny.toml", tmp_path / "first", data=tmp_path, device="cpu")
     run = RunLog(tmp_path / "first")
     run.update()
@@ -55,7 +37,7 @@ def test_a_run_of_which_too_little_is_known_has_no_code(tmp_path: Path, lacking:
     event = {"event": "started", "time": 0, "step": 0, "steps": 2, "data": str(tmp_path)}
     if lacking == "data":
         del event["data"]
-        (tmp_path / "recipe.toml").write_text(_RECIPE)
+        (tmp_path / "recipe.toml").write_text(tiny_recipe(2, every=2))
     (tmp_path / "events.jsonl").write_text(json.dumps(event) + "\n")
     run = RunLog(tmp_path)
     run.update()

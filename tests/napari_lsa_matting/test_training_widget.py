@@ -29,26 +29,7 @@ from napari_lsa_matting.training_request import PrepareRequest
 from napari_lsa_matting.training_start import FROM_FILE
 from napari_lsa_matting.training_widget import TrainingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
-
-# As small as a run can be; the pictures come with scikit-image.
-_RECIPE = """
-name = "tiny"
-size = "lsanet-lite"
-precision = "float32"
-
-[data]
-workers = 0
-
-[[phases]]
-steps = {steps}
-crop = 64
-batch = 2
-
-[validation]
-every_steps = 20
-examples = 1
-crop = 64
-"""
+from recipes import tiny_recipe
 
 
 @pytest.fixture
@@ -75,7 +56,7 @@ def widget(qtbot: Any, viewer: Any, tmp_path: Path) -> Iterator[TrainingWidget]:
 @pytest.fixture
 def choose_recipe(widget: TrainingWidget, tmp_path: Path, qtbot: Any) -> Callable[[int], None]:
     def choose(steps: int) -> None:
-        (tmp_path / "tiny.toml").write_text(_RECIPE.format(steps=steps))
+        (tmp_path / "tiny.toml").write_text(tiny_recipe(steps))
         widget.recipe.value = FROM_FILE
         widget.recipe_file.value = tmp_path / "tiny.toml"
         qtbot.wait(200)
@@ -136,7 +117,7 @@ def test_a_run_that_fails_to_start_says_why(
 ) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "broken.png").write_bytes(b"no picture")
-    text = _RECIPE.format(steps=1).replace("[data]", '[data]\nphotos = ["photos"]')
+    text = tiny_recipe(1).replace("[data]", '[data]\nphotos = ["photos"]')
     (tmp_path / "own.toml").write_text(text)
     widget.recipe.value = FROM_FILE
     widget.recipe_file.value = tmp_path / "own.toml"
@@ -175,7 +156,7 @@ def test_the_run_shown_can_be_copied_as_code_once_it_has_begun(
     run = tmp_path / "earlier"
     begun = {"event": "started", "time": time.time(), "step": 0, "steps": 9, "data": "/pictures", "device": "cpu"}
     write_events(run, begun, {"event": "finished", "time": time.time(), "step": 9})
-    (run / "recipe.toml").write_text(_RECIPE.format(steps=9))
+    (run / "recipe.toml").write_text(tiny_recipe(9))
     widget.output.value = run
     code = copied(widget.code)
     assert all(repr(part) in code for part in (str(run / "recipe.toml"), f"{run}-again", "/pictures", "cpu"))
@@ -196,7 +177,7 @@ def test_what_does_not_fit_is_said_before_the_launch(widget: TrainingWidget, tmp
     (tmp_path / "broken.toml").write_text("name = ")
     widget.recipe_file.value = tmp_path / "broken.toml"
     assert "broken.toml with text that is not TOML" in reason(widget, qtbot)
-    (tmp_path / "broken.toml").write_text(_RECIPE.format(steps=0))
+    (tmp_path / "broken.toml").write_text(tiny_recipe(0))
     widget.recipe_file.changed.emit(tmp_path / "broken.toml")
     assert "phases.0.steps" in reason(widget, qtbot)
     widget.recipe.value = "quick"
@@ -324,7 +305,7 @@ def test_weights_are_tuned_on_open_layers_and_matte_them(
     add_pair(viewer, scene, "scene")
     rgba = np.dstack([np.round(scene.image * 255), np.round(scene.alpha * 255)]).astype(np.uint8)
     viewer.add_image(rgba, name="cut out", rgb=True)
-    (tmp_path / "tune.toml").write_text(_RECIPE.format(steps=3))
+    (tmp_path / "tune.toml").write_text(tiny_recipe(3))
     widget.recipe.value = FROM_FILE
     widget.recipe_file.value = tmp_path / "tune.toml"
     widget.data.source.value = LAYERS
@@ -376,7 +357,7 @@ def test_weights_are_tuned_on_open_layers_and_matte_them(
 
 def test_the_cutouts_of_an_earlier_try_stay_as_they_are(tmp_path: Path, scene: Any) -> None:
     plane = ImagePlane(np.dstack([scene.image, scene.alpha]), None, "a/b: c")
-    recipe = Recipe.parse(_RECIPE.format(steps=1))
+    recipe = Recipe.parse(tiny_recipe(1))
     names = []
     for _ in range(2):
         request = PrepareRequest(recipe, tmp_path / "run", tmp_path, (TrainingPicture(plane, None),))
@@ -444,7 +425,7 @@ def test_a_run_whose_process_is_gone_can_go_on(widget: TrainingWidget, tmp_path:
         },
     )
     (folder / "checkpoint.pt").touch()
-    (folder / "recipe.toml").write_text(_RECIPE.format(steps=200))
+    (folder / "recipe.toml").write_text(tiny_recipe(200))
     widget.output.value = folder
     qtbot.waitUntil(lambda: widget.log is not None and widget.log.state == "interrupted")
     assert "Its process is gone" in widget.view.status.text()
