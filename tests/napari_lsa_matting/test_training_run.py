@@ -14,6 +14,7 @@ import pytest
 
 from lsa_engine.errors import FileError
 from napari_lsa_matting.training_run import LOG_FILE, RunLog, can_resume, has_events, last_words, launch
+from watchdog import Watchdog
 
 
 def write(folder: Path, *events: dict[str, Any], mode: str = "a") -> None:
@@ -71,28 +72,37 @@ def test_a_resumed_run_is_read_anew(tmp_path: Path) -> None:
     assert log.losses == [(10, 0.5), (20, 0.45), (30, 0.3)]
 
 
-def test_a_run_goes_on_when_the_process_that_launched_it_ends(tmp_path: Path) -> None:
-    # A stand-in for `lsa train` that says who leads its session, and waits.
-    package = tmp_path / "fake" / "lsa_engine"
+def stand_in(folder: Path) -> Path:
+    """Return where a stand-in for `lsa train` lies that says who leads its session, and waits."""
+    package = folder / "fake" / "lsa_engine"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(
         "import os, sys, time\nprint(os.getpid(), os.getsid(0), *sys.argv[1:], flush=True)\ntime.sleep(600)\n"
     )
+    return package.parent
+
+
+def first_words(folder: Path) -> str:
+    """Wait until a run has printed something, and return it."""
+    for _ in range(600):
+        if words := last_words(folder):
+            return words
+        time.sleep(0.1)
+    pytest.fail("The run has said nothing in a minute.")
+
+
+def test_a_run_goes_on_when_the_process_that_launched_it_ends(tmp_path: Path) -> None:
     script = (
         "from napari_lsa_matting.training_run import launch\n"
         "import os\n"
-        f"os.environ['PYTHONPATH'] = {str(package.parent)!r}\n"
+        f"os.environ['PYTHONPATH'] = {str(stand_in(tmp_path))!r}\n"
         f"print(launch('quick', {str(tmp_path)!r}, {str(tmp_path / 'run')!r}, 'cpu', resume=True).pid)\n"
     )
     launcher = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     pid = int(launcher.stdout)
     try:
-        for _ in range(600):
-            if words := last_words(tmp_path / "run"):
-                break
-            time.sleep(0.1)
-        own, session, *arguments = words.split()
+        own, session, *arguments = first_words(tmp_path / "run").split()
         assert int(own) == int(session) == pid
         assert arguments == [
             *("train", "quick", "--output", str(tmp_path / "run"), "--data", str(tmp_path)),
@@ -101,6 +111,24 @@ def test_a_run_goes_on_when_the_process_that_launched_it_ends(tmp_path: Path) ->
         os.kill(pid, 0)  # still there
     finally:
         os.kill(pid, 9)
+
+
+def test_runs_of_tests_that_are_killed_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(stand_in(tmp_path)))
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    runs = [launch("quick", tmp_path, folder / "run", "cpu", resume=False) for folder in (mine, other)]
+    try:
+        for folder in (mine, other):
+            first_words(folder / "run")
+        Watchdog(mine).dismiss()
+        assert runs[0].poll() is None
+        Watchdog(mine).let_go()
+        assert runs[0].wait(60) != 0
+        assert runs[1].poll() is None
+    finally:
+        for run in runs:
+            run.kill()
+            run.wait()
 
 
 def test_an_output_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:

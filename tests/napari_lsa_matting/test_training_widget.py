@@ -30,6 +30,15 @@ from napari_lsa_matting.training_start import FROM_FILE
 from napari_lsa_matting.training_widget import TrainingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 from recipes import tiny_recipe
+from watchdog import Watchdog
+
+
+@pytest.fixture(scope="module")
+def no_run_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """End runs even if the tests are killed."""
+    watchdog = Watchdog(tmp_path_factory.getbasetemp())
+    yield
+    watchdog.dismiss()
 
 
 @pytest.fixture
@@ -38,7 +47,7 @@ def viewer(make_napari_viewer_proxy: Any) -> Any:
 
 
 @pytest.fixture
-def widget(qtbot: Any, viewer: Any, tmp_path: Path) -> Iterator[TrainingWidget]:
+def widget(qtbot: Any, viewer: Any, tmp_path: Path, no_run_left_behind: None) -> Iterator[TrainingWidget]:
     widget = TrainingWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Training")
     widget.recipe.value = "quick"
