@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
+from qtpy.QtCore import QRectF, Qt
+from qtpy.QtGui import QPainter, QPaintEvent, QPalette, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_lsa_matting.panel import Message, describe_seconds
@@ -17,10 +18,17 @@ LOSS_COLOUR, SCORE_COLOUR = "#2f86d6", "#c8641e"
 
 
 class PictureView(QWidget):
-    """A picture as wide as there is room, but not enlarged."""
+    """A picture as wide as there is room, but not enlarged.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    captions : sequence of str
+        What its columns show, all of one width; stand above them.
+    """
+
+    def __init__(self, captions: Sequence[str]) -> None:
         super().__init__()
+        self.captions = tuple(captions)
         self.pixmap = QPixmap()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
@@ -45,7 +53,12 @@ class PictureView(QWidget):
         )
         shown.setDevicePixelRatio(ratio)
         painter = QPainter(self)
-        painter.drawPixmap(0, 0, shown)
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        width, height = self._shown_width() / len(self.captions), self._caption_height()
+        for number, caption in enumerate(self.captions):
+            box = QRectF(number * width, 0, width, height)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, caption)
+        painter.drawPixmap(0, height, shown)
         painter.end()
 
     def _shown_width(self) -> int:
@@ -53,7 +66,11 @@ class PictureView(QWidget):
 
     def _fit_height(self) -> None:
         if not self.pixmap.isNull():
-            self.setFixedHeight(round(self._shown_width() * self.pixmap.height() / self.pixmap.width()))
+            height = round(self._shown_width() * self.pixmap.height() / self.pixmap.width())
+            self.setFixedHeight(self._caption_height() + height)
+
+    def _caption_height(self) -> int:
+        return self.fontMetrics().height() + 4
 
 
 class RunView(QWidget):
@@ -72,8 +89,8 @@ class RunView(QWidget):
             "The sum of absolute differences on examples that are not trained on; lower is better. "
             "A run that starts from weights begins with their score."
         )
-        self.picture = PictureView()
-        self.picture.setToolTip("Validation: image, trimap, matte, truth.")
+        self.picture = PictureView(("image", "trimap", "matte", "truth"))
+        self.picture.setToolTip("Examples that are not trained on, as the run's latest validation saw them.")
         self._picture_path: Path | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

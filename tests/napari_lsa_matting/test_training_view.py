@@ -1,0 +1,39 @@
+"""What is to be seen of a training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtGui import QColor, QImage, QPixmap
+
+from napari_lsa_matting.training_view import PictureView
+
+
+def drawn(view: PictureView) -> np.ndarray:
+    """Return the green that is drawn, of which white has most and red none: (H, W)."""
+    image = QImage(view.size(), QImage.Format.Format_RGB32)
+    image.fill(QColor("white"))
+    view.render(image)
+    return np.array([[image.pixelColor(x, y).green() for x in range(view.width())] for y in range(view.height())])
+
+
+def test_each_column_of_a_picture_has_its_caption_above_it(qtbot: Any, tmp_path: Path) -> None:
+    picture = QPixmap(400, 200)
+    picture.fill(QColor("white"))
+    path = tmp_path / "step-8.png"
+    assert picture.save(str(path))
+    view = PictureView(("image", "trimap", "matte", "truth"))
+    qtbot.addWidget(view)
+    view.setStyleSheet("color: #ff0000;")
+    view.show()  # what is hidden is told of no size
+    view.show_file(path)
+    view.resize(200, 10)
+    above = view.height() - 100
+    assert view.fontMetrics().height() <= above < 40
+    green = drawn(view)
+    assert (green[above:] == 255).all()
+    assert all(column.min() < 100 for column in np.split(green[:above], 4, axis=1))
+    view.resize(600, 10)  # not enlarged
+    assert view.height() == above + 200
