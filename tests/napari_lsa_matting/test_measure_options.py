@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from inspect import unwrap
 from typing import Any
 
@@ -14,18 +13,9 @@ from qtpy.QtWidgets import QFileDialog
 
 import lsa_engine as lsa
 from lsa_engine.measure import to_columns
+from measuring import open_measure, run, shown
 from napari_lsa_matting.layers import METADATA_KEY, with_provenance
 from napari_lsa_matting.measure_widget import MeasureWidget
-
-
-@pytest.fixture
-def open_widget(qtbot: Any) -> Callable[[Any], MeasureWidget]:
-    def open_in(viewer: Any) -> MeasureWidget:
-        widget = MeasureWidget(viewer)
-        viewer.window.add_dock_widget(widget, name="Measure")
-        return widget
-
-    return open_in
 
 
 @pytest.fixture
@@ -41,24 +31,12 @@ _PLANE: dict[str, Any] = {"scale": (0.5, 0.25), "units": ("um", "um"), "axis_lab
 _SERIES: dict[str, Any] = {"scale": (0.3, 0.5, 0.25), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 
 
-def run(qtbot: Any, widget: MeasureWidget) -> None:
-    qtbot.wait(200)
-    assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
-    widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy)
-
-
 def save(qtbot: Any, widget: MeasureWidget, path: Any, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
     """Press Save CSV, and return what pandas reads of the file."""
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     widget.save_button.click()
     qtbot.waitUntil(lambda: not widget.controls.busy)
     return pd.read_csv(path)
-
-
-def shown(widget: MeasureWidget) -> dict[str, list[Any]]:
-    rows = [widget.table.table.row(row) for row in range(widget.table.table.rowCount())]
-    return {name: [row[column] for row in rows] for column, name in enumerate(widget.table.table.names)}
 
 
 def assert_table(found: Any, expected: dict[str, list[Any]]) -> None:
@@ -68,7 +46,6 @@ def assert_table(found: Any, expected: dict[str, list[Any]]) -> None:
 
 def test_the_alphas_selected_in_the_layer_list_make_a_row_each(
     make_napari_viewer_proxy: Any,
-    open_widget: Any,
     qtbot: Any,
     mattes: np.ndarray,
     rng: np.random.Generator,
@@ -81,7 +58,7 @@ def test_the_alphas_selected_in_the_layer_list_make_a_row_each(
     viewer = make_napari_viewer_proxy()
     actin = rng.random((40, 50))
     viewer.add_image(actin, name="actin", **_PLANE)
-    widget = open_widget(viewer)
+    widget = open_measure(viewer)
     viewer.add_image(actin, name="uncertainty", metadata=with_provenance({}, kind="uncertainty"), **_PLANE)
     viewer.add_image(mattes[0], name="alpha", metadata=with_provenance({}, kind="alpha"), **_PLANE)
     widget.image.value = unwrap(viewer.layers["actin"])
@@ -129,12 +106,12 @@ def test_the_alphas_selected_in_the_layer_list_make_a_row_each(
 
 
 def test_alphas_that_do_not_lie_on_each_other_are_refused(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, mattes: np.ndarray
+    make_napari_viewer_proxy: Any, qtbot: Any, mattes: np.ndarray
 ) -> None:
     viewer = make_napari_viewer_proxy()
     viewer.add_image(mattes[0], name="one", **_PLANE)
     viewer.add_image(mattes[1], name="other", **{**_PLANE, "translate": (5, 0)})
-    widget = open_widget(viewer)
+    widget = open_measure(viewer)
     widget.mattes.take.value = "selected"
     viewer.layers.select_all()
     qtbot.wait(200)
@@ -143,7 +120,6 @@ def test_alphas_that_do_not_lie_on_each_other_are_refused(
 
 def test_a_stack_of_objects_makes_a_row_for_each(
     make_napari_viewer_proxy: Any,
-    open_widget: Any,
     qtbot: Any,
     mattes: np.ndarray,
     saved_to: Any,
@@ -156,7 +132,7 @@ def test_a_stack_of_objects_makes_a_row_for_each(
     place = {"scale": (1, 0.5, 0.25), "units": ("pixel", "um", "um"), "axis_labels": ("object", "y", "x")}
     viewer.add_image(mattes, name="alpha of cells", metadata=with_provenance({}, **record), **place)
     viewer.dims.set_current_step(0, 2)
-    widget = open_widget(viewer)
+    widget = open_measure(viewer)
     widget.image.value = unwrap(viewer.layers["actin"])
     qtbot.wait(200)
     assert widget.mattes.take.value == "objects"
@@ -187,7 +163,6 @@ def test_a_stack_of_objects_makes_a_row_for_each(
 
 def test_frames_of_a_series_are_measured_one_by_one(
     make_napari_viewer_proxy: Any,
-    open_widget: Any,
     qtbot: Any,
     mattes: np.ndarray,
     rng: np.random.Generator,
@@ -203,7 +178,7 @@ def test_frames_of_a_series_are_measured_one_by_one(
     viewer.add_image(video, name="video", **_SERIES)
     viewer.add_image(mattes, name="alpha", metadata=with_provenance({}, kind="alpha"), **_SERIES)
     viewer.dims.set_current_step(0, 2)
-    widget = open_widget(viewer)
+    widget = open_measure(viewer)
     widget.image.value = unwrap(viewer.layers["video"])
     qtbot.wait(200)
     scope = widget.scope
@@ -245,7 +220,7 @@ def test_frames_of_a_series_are_measured_one_by_one(
 
 
 def test_labelled_objects_are_measured_in_every_frame_that_has_labels(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, mattes: np.ndarray
+    make_napari_viewer_proxy: Any, qtbot: Any, mattes: np.ndarray
 ) -> None:
     viewer = make_napari_viewer_proxy()
     tracks = np.zeros(mattes.shape, np.uint8)
@@ -253,7 +228,7 @@ def test_labelled_objects_are_measured_in_every_frame_that_has_labels(
     tracks[2, :, 10:] = 4
     viewer.add_image(mattes, name="alpha", metadata=with_provenance({}, kind="alpha"), **_SERIES)
     viewer.add_labels(tracks, name="tracks", **_SERIES)
-    widget = open_widget(viewer)
+    widget = open_measure(viewer)
     widget.labels.value = unwrap(viewer.layers["tracks"])
     widget.scope.extent.value = "planes"
     run(qtbot, widget)
@@ -269,13 +244,13 @@ def test_labelled_objects_are_measured_in_every_frame_that_has_labels(
 
 
 def test_volumes_are_measured_at_every_time(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, rng: np.random.Generator
+    make_napari_viewer_proxy: Any, qtbot: Any, rng: np.random.Generator
 ) -> None:
     viewer = make_napari_viewer_proxy()
     alpha = np.pad(rng.random((2, 3, 8, 12)), ((0, 0), (1, 1), (2, 2), (2, 2)))
     setting = {"scale": (10, 2, 0.5, 0.25), "units": ("s", "um", "um", "um"), "axis_labels": ("t", "z", "y", "x")}
     viewer.add_image(alpha, name="alpha", metadata=with_provenance({}, kind="alpha"), **setting)
-    widget = open_widget(viewer)
+    widget = open_measure(viewer)
     qtbot.wait(200)
     assert widget.scope.extent.choices == ("plane", "planes", "volume", "volumes")
     widget.scope.extent.value = "volumes"
@@ -290,11 +265,11 @@ def test_volumes_are_measured_at_every_time(
 
 
 def test_points_that_the_user_has_added_are_left_alone(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, mattes: np.ndarray
+    make_napari_viewer_proxy: Any, qtbot: Any, mattes: np.ndarray
 ) -> None:
     viewer = make_napari_viewer_proxy()
     viewer.add_image(mattes, name="alpha", metadata=with_provenance({}, kind="alpha"), **_SERIES)
-    widget = open_widget(viewer)
+    widget = open_measure(viewer)
     widget.scope.extent.value = "planes"
     run(qtbot, widget)
     viewer.layers["centroids of alpha"].add((0, 1, 1))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from inspect import unwrap
@@ -22,18 +21,9 @@ from qtpy.QtWidgets import QFileDialog
 import lsa_engine as lsa
 import lsa_engine.measure
 from lsa_engine.measure import to_columns
+from measuring import open_measure, run, shown
 from napari_lsa_matting.layers import METADATA_KEY, fingerprint, with_provenance
 from napari_lsa_matting.measure_widget import MeasureWidget
-
-
-@pytest.fixture
-def open_widget(qtbot: Any) -> Callable[[Any], MeasureWidget]:
-    def open_in(viewer: Any) -> MeasureWidget:
-        widget = MeasureWidget(viewer)
-        viewer.window.add_dock_widget(widget, name="Measure")
-        return widget
-
-    return open_in
 
 
 @pytest.fixture
@@ -91,23 +81,10 @@ def choose(widget: MeasureWidget, viewer: Any, **names: str) -> None:
         getattr(widget, choice).value = unwrap(viewer.layers[name])
 
 
-def run(qtbot: Any, widget: MeasureWidget) -> None:
-    qtbot.wait(200)
-    assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
-    widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy)
-
-
 def reason(qtbot: Any, widget: MeasureWidget) -> str:
     qtbot.wait(200)
     assert not widget.controls.run_button.isEnabled()
     return widget.controls.reason.text()
-
-
-def shown(widget: MeasureWidget) -> dict[str, list[Any]]:
-    """The table as columns, as it is sorted."""
-    rows = [widget.table.table.row(row) for row in range(widget.table.table.rowCount())]
-    return {name: [row[column] for row in rows] for column, name in enumerate(widget.table.table.names)}
 
 
 def assert_columns(found: Any, expected: dict[str, list[Any]]) -> None:
@@ -117,9 +94,9 @@ def assert_columns(found: Any, expected: dict[str, list[Any]]) -> None:
 
 
 def test_a_matte_is_measured_as_the_engine_does_in_the_layer_s_units(
-    matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any
+    matted_viewer: Any, qtbot: Any, scene: Any
 ) -> None:
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     choose(widget, matted_viewer, image="photo")
     qtbot.wait(200)
     assert widget.notes.text() == "Measures 'alpha' in pixels of 0.5 × 0.25 µm."
@@ -140,10 +117,8 @@ def test_a_matte_is_measured_as_the_engine_does_in_the_layer_s_units(
     assert (record["unit"], record["channels"]) == ("µm", ["red", "green", "blue"])
 
 
-def test_a_second_run_moves_the_point_and_adds_none(
-    matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any
-) -> None:
-    widget = open_widget(matted_viewer)
+def test_a_second_run_moves_the_point_and_adds_none(matted_viewer: Any, qtbot: Any, scene: Any) -> None:
+    widget = open_measure(matted_viewer)
     run(qtbot, widget)
     point = matted_viewer.layers["centroid of alpha"]
     point.symbol = "disc"
@@ -159,14 +134,13 @@ def test_a_second_run_moves_the_point_and_adds_none(
 def test_objects_become_features_of_their_labels(
     matted_viewer: Any,
     cells: np.ndarray,
-    open_widget: Any,
     qtbot: Any,
     scene: Any,
     saved_to: Any,
     copied: Any,
     execute: Any,
 ) -> None:
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     choose(widget, matted_viewer, labels="cells")
     qtbot.wait(200)
     assert "Labels should reach beyond the transition" in widget.notes.text()
@@ -189,11 +163,11 @@ def test_objects_become_features_of_their_labels(
 
 
 def test_features_that_the_user_has_stay_and_those_of_an_earlier_run_go(
-    matted_viewer: Any, cells: np.ndarray, open_widget: Any, qtbot: Any
+    matted_viewer: Any, cells: np.ndarray, qtbot: Any
 ) -> None:
     layer = matted_viewer.layers["cells"]
     layer.features = {"index": [7, 3, 9], "kind": ["b", "a", "c"]}
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     choose(widget, matted_viewer, labels="cells", image="photo")
     run(qtbot, widget)
     assert list(layer.features["index"]) == [3, 7, 9]
@@ -205,34 +179,32 @@ def test_features_that_the_user_has_stay_and_those_of_an_earlier_run_go(
     assert list(layer.features["kind"]) == ["a", "b", "c"]
 
 
-def test_opacity_outside_of_the_labels_is_told(
-    matted_viewer: Any, cells: np.ndarray, open_widget: Any, qtbot: Any
-) -> None:
+def test_opacity_outside_of_the_labels_is_told(matted_viewer: Any, cells: np.ndarray, qtbot: Any) -> None:
     cells[:, 32:] = 0
     matted_viewer.layers["cells"].data = cells.copy()
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     choose(widget, matted_viewer, labels="cells")
     run(qtbot, widget)
     assert widget.controls.outcome.text().endswith("50 % of the opacity lies outside of all labels.")
 
 
-def test_without_units_lengths_are_in_pixels(make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any) -> None:
+def test_without_units_lengths_are_in_pixels(make_napari_viewer_proxy: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer_proxy()
     viewer.add_image(np.pad(np.full((4, 5), 255, np.uint8), 3), name="mask")
-    widget = open_widget(viewer)
+    widget = open_measure(viewer)
     run(qtbot, widget)
     found = dict(zip(*shown(widget).values(), strict=True))
     assert found["soft_area_pixel2"] == 20
 
 
 def test_a_channel_axis_can_be_chosen_and_one_that_is_labelled_so_is(
-    matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any, rng: np.random.Generator
+    matted_viewer: Any, qtbot: Any, scene: Any, rng: np.random.Generator
 ) -> None:
     stack = rng.integers(0, 4000, (3, 48, 64), dtype=np.uint16)
     setting = {"scale": (1, 0.5, 0.25), "translate": (0, 10, 20), "units": ("pixel", "um", "um")}
     matted_viewer.add_image(stack, name="stack", **setting)
     matted_viewer.dims.set_current_step(0, 1)
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     assert widget.channels.native.isHidden()
     choose(widget, matted_viewer, image="stack")
     run(qtbot, widget)
@@ -264,10 +236,8 @@ def volume_viewer(make_napari_viewer_proxy: Any, rng: np.random.Generator) -> An
     return viewer
 
 
-def test_of_a_stack_the_plane_that_is_seen_or_the_volume_is_measured(
-    volume_viewer: Any, open_widget: Any, qtbot: Any
-) -> None:
-    widget = open_widget(volume_viewer)
+def test_of_a_stack_the_plane_that_is_seen_or_the_volume_is_measured(volume_viewer: Any, qtbot: Any) -> None:
+    widget = open_measure(volume_viewer)
     choose(widget, volume_viewer, image="volume")
     alpha, volume = (np.asarray(volume_viewer.layers[name].data) for name in ("alpha", "volume"))
     run(qtbot, widget)
@@ -288,8 +258,8 @@ def test_of_a_stack_the_plane_that_is_seen_or_the_volume_is_measured(
     assert shown(widget)["value"] == [cells[0] for cells in expected.values()]
 
 
-def test_a_time_axis_is_no_depth(volume_viewer: Any, open_widget: Any, qtbot: Any) -> None:
-    widget = open_widget(volume_viewer)
+def test_a_time_axis_is_no_depth(volume_viewer: Any, qtbot: Any) -> None:
+    widget = open_measure(volume_viewer)
     widget.scope.extent.value = "volume"
     volume_viewer.layers["alpha"].units = ("um", "mm", "um", "um")
     assert reason(qtbot, widget).startswith("The axes of 'alpha' are in mm, µm, µm, but one unit is expected")
@@ -299,8 +269,8 @@ def test_a_time_axis_is_no_depth(volume_viewer: Any, open_widget: Any, qtbot: An
     assert "Measures plane 1, 3 of 'alpha'" in widget.notes.text()
 
 
-def test_what_does_not_fit_is_said_before_the_run(matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any) -> None:
-    widget = open_widget(matted_viewer)
+def test_what_does_not_fit_is_said_before_the_run(matted_viewer: Any, qtbot: Any, scene: Any) -> None:
+    widget = open_measure(matted_viewer)
     matted_viewer.add_image(np.zeros((20, 30)), name="small")
     choose(widget, matted_viewer, image="small")
     assert reason(qtbot, widget).startswith("'alpha' is 48 × 64 and 'small' 20 × 30 pixels")
@@ -321,10 +291,10 @@ def test_what_does_not_fit_is_said_before_the_run(matted_viewer: Any, open_widge
 
 
 def test_an_alpha_beyond_its_range_is_explained(
-    matted_viewer: Any, open_widget: Any, qtbot: Any, scene: Any, notifications: list[str]
+    matted_viewer: Any, qtbot: Any, scene: Any, notifications: list[str]
 ) -> None:
     matted_viewer.layers["alpha"].data = scene.alpha * 255
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     run(qtbot, widget)
     assert "[0, 1]" in widget.controls.outcome.text()
     assert notifications == [widget.controls.outcome.text()]
@@ -332,16 +302,16 @@ def test_an_alpha_beyond_its_range_is_explained(
     assert "centroid of alpha" not in matted_viewer.layers
 
 
-def test_a_transparent_matte_has_no_centroid(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
+def test_a_transparent_matte_has_no_centroid(matted_viewer: Any, qtbot: Any) -> None:
     matted_viewer.layers["alpha"].data = np.zeros((48, 64), np.float32)
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     run(qtbot, widget)
     assert widget.controls.outcome.text().startswith("'alpha' is transparent everywhere")
     assert "centroid of alpha" not in matted_viewer.layers
 
 
-def test_pixels_that_an_affine_stretches_are_told(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
-    widget = open_widget(matted_viewer)
+def test_pixels_that_an_affine_stretches_are_told(matted_viewer: Any, qtbot: Any) -> None:
+    widget = open_measure(matted_viewer)
     matted_viewer.layers["alpha"].rotate = 30
     qtbot.wait(200)
     assert "sheared" not in widget.notes.text()
@@ -353,12 +323,11 @@ def test_pixels_that_an_affine_stretches_are_told(matted_viewer: Any, open_widge
 def test_the_table_is_saved_with_units(
     matted_viewer: Any,
     cells: np.ndarray,
-    open_widget: Any,
     qtbot: Any,
     tmp_path: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     assert widget.save_button.isHidden()
     choose(widget, matted_viewer, labels="cells")
     run(qtbot, widget)
@@ -380,9 +349,9 @@ def test_the_table_is_saved_with_units(
 
 
 def test_a_table_and_how_it_was_made_are_written_together_or_not_at_all(
-    matted_viewer: Any, open_widget: Any, qtbot: Any, tmp_path: Any, notifications: list[str]
+    matted_viewer: Any, qtbot: Any, tmp_path: Any, notifications: list[str]
 ) -> None:
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     run(qtbot, widget)
     for hindered in ("first.csv", "second.csv.json"):
         (tmp_path / hindered).mkdir()
@@ -393,9 +362,9 @@ def test_a_table_and_how_it_was_made_are_written_together_or_not_at_all(
 
 
 def test_a_file_that_cannot_be_written_is_an_error_in_words(
-    matted_viewer: Any, open_widget: Any, qtbot: Any, tmp_path: Any, notifications: list[str]
+    matted_viewer: Any, qtbot: Any, tmp_path: Any, notifications: list[str]
 ) -> None:
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     run(qtbot, widget)
     widget.save_csv(tmp_path / "missing" / "cells.csv")
     qtbot.waitUntil(lambda: not widget.controls.busy)
@@ -403,10 +372,8 @@ def test_a_file_that_cannot_be_written_is_an_error_in_words(
     assert "missing" in notifications[0]
 
 
-def test_selected_rows_are_copied_for_a_spreadsheet(
-    matted_viewer: Any, cells: np.ndarray, open_widget: Any, qtbot: Any
-) -> None:
-    widget = open_widget(matted_viewer)
+def test_selected_rows_are_copied_for_a_spreadsheet(matted_viewer: Any, cells: np.ndarray, qtbot: Any) -> None:
+    widget = open_measure(matted_viewer)
     choose(widget, matted_viewer, labels="cells")
     run(qtbot, widget)
     widget.table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
@@ -419,12 +386,10 @@ def test_selected_rows_are_copied_for_a_spreadsheet(
     assert lines[1][:2] == ["7", str(shown(widget)["soft_area_um2"][0])]
 
 
-def test_cancel_leaves_everything_as_it_was(
-    matted_viewer: Any, cells: np.ndarray, open_widget: Any, qtbot: Any, brake: Brake
-) -> None:
+def test_cancel_leaves_everything_as_it_was(matted_viewer: Any, cells: np.ndarray, qtbot: Any, brake: Brake) -> None:
     layer = matted_viewer.layers["cells"]
     features, metadata = layer.features, layer.metadata
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     choose(widget, matted_viewer, labels="cells")
     qtbot.wait(200)
     widget.controls.run_button.click()
@@ -452,9 +417,9 @@ def finish(qtbot: Any, widget: MeasureWidget, brake: Brake) -> None:
 @pytest.mark.parametrize("name", ["alpha", "cells", "photo"])
 @pytest.mark.parametrize("removed", [True, False])
 def test_layers_removed_or_replaced_meanwhile_drop_the_measurements(
-    matted_viewer: Any, cells: np.ndarray, open_widget: Any, qtbot: Any, brake: Brake, name: str, removed: bool
+    matted_viewer: Any, cells: np.ndarray, qtbot: Any, brake: Brake, name: str, removed: bool
 ) -> None:
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     choose(widget, matted_viewer, labels="cells", image="photo")
     begin(qtbot, widget, brake)
     if removed:
@@ -468,9 +433,9 @@ def test_layers_removed_or_replaced_meanwhile_drop_the_measurements(
 
 @pytest.mark.parametrize(("name", "called"), [("alpha", "alpha"), ("photo", "image")])
 def test_pixels_drawn_on_meanwhile_drop_the_measurements(
-    matted_viewer: Any, open_widget: Any, qtbot: Any, brake: Brake, notifications: list[str], name: str, called: str
+    matted_viewer: Any, qtbot: Any, brake: Brake, notifications: list[str], name: str, called: str
 ) -> None:
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     choose(widget, matted_viewer, image="photo")
     begin(qtbot, widget, brake)
     matted_viewer.layers[name].data[20:30, 20:30] = 0
@@ -483,9 +448,9 @@ def test_pixels_drawn_on_meanwhile_drop_the_measurements(
 
 
 def test_labels_painted_meanwhile_are_measured_as_they_were(
-    matted_viewer: Any, cells: np.ndarray, open_widget: Any, qtbot: Any, brake: Brake
+    matted_viewer: Any, cells: np.ndarray, qtbot: Any, brake: Brake
 ) -> None:
-    widget = open_widget(matted_viewer)
+    widget = open_measure(matted_viewer)
     choose(widget, matted_viewer, labels="cells")
     qtbot.wait(200)
     widget.controls.run_button.click()
@@ -496,8 +461,8 @@ def test_labels_painted_meanwhile_are_measured_as_they_were(
     assert shown(widget)["object"] == [3, 7]
 
 
-def test_trimaps_are_no_objects_and_alphas_no_images(matted_viewer: Any, open_widget: Any) -> None:
-    widget = open_widget(matted_viewer)
+def test_trimaps_are_no_objects_and_alphas_no_images(matted_viewer: Any) -> None:
+    widget = open_measure(matted_viewer)
     assert widget.alpha.layer is unwrap(matted_viewer.layers["alpha"])
     assert (widget.image.layer, widget.labels.layer) == (None, None)
     assert [layer.name for layer in widget.image.choices if layer is not None] == ["photo"]
