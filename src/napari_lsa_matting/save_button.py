@@ -20,7 +20,7 @@ from napari_lsa_matting.saving import Format, SaveItem, SaveRequest, formats_of,
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
 _SAVE, _CANCEL = "Save…", "Cancel saving"
 _NO_RUN = "There is nothing to save yet: run first."
@@ -38,13 +38,16 @@ class SaveButton(QWidget):
         The viewer that holds the layers.
     what : str
         What is saved, for a person: "the last matte".
+    nothing : str
+        What to say where there is nothing to save.
     """
 
-    def __init__(self, viewer: ViewerModel, what: str) -> None:
+    def __init__(self, viewer: ViewerModel, what: str, nothing: str = _NO_RUN) -> None:
         super().__init__()
+        self._nothing = nothing
         self._viewer = viewer
         self._tip = f"Write {what} to a file: in full depth, with the pixel size and a record of how it was made."
-        self._layers: list[weakref.ref[Image]] = []
+        self._layers: list[weakref.ref[Image | Labels]] = []
         self._job: Job | None = None
         self.button = QPushButton(_SAVE)
         self.button.clicked.connect(self._press)
@@ -65,13 +68,13 @@ class SaveButton(QWidget):
         return self._job is not None
 
     @property
-    def layers(self) -> list[Image]:
+    def layers(self) -> list[Image | Labels]:
         """What there is to save."""
         alive = [reference() for reference in self._layers]
         return [layer for layer in alive if layer is not None and layer in self._viewer.layers]
 
-    def offer(self, *layers: Image) -> None:
-        """Offer the layers that a run has made, in place of those of the run before."""
+    def offer(self, *layers: Image | Labels) -> None:
+        """Offer layers in place of those before: what a run has made, or a trimap; none if there is nothing."""
         self._layers = [weakref.ref(unwrap(layer)) for layer in layers]
         if not self.busy:
             self.status.say()
@@ -81,7 +84,7 @@ class SaveButton(QWidget):
         """Stop to follow the viewer."""
         self._viewer.layers.events.removed.disconnect(self._refresh)
 
-    def choose_file(self, *layers: Image) -> None:
+    def choose_file(self, *layers: Image | Labels) -> None:
         """Ask where to write layers, and write them."""
         if not layers:  # removed while the menu was open
             return
@@ -102,7 +105,7 @@ class SaveButton(QWidget):
         if accepted and files:
             self.save(Path(files[0]), by_filter.get(chosen, formats[0]), *layers)
 
-    def save(self, chosen: Path, kind: Format, *layers: Image) -> None:
+    def save(self, chosen: Path, kind: Format, *layers: Image | Labels) -> None:
         """Write layers, in the background.
 
         Parameters
@@ -168,7 +171,7 @@ class SaveButton(QWidget):
         if self.busy:
             self.button.setToolTip(_CANCEL_TIP)
         else:
-            self.button.setToolTip(self._tip if count else _REMOVED if self._layers else _NO_RUN)
+            self.button.setToolTip(self._tip if count else _REMOVED if self._layers else self._nothing)
 
     def _show_progress(self, progress: Progress) -> None:
         self.status.say(describe_progress(progress))

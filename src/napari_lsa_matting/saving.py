@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Image, Labels
+
 from lsa_engine.errors import FileError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from napari_lsa_matting.layers import plane_grid
-from napari_lsa_matting.writers import deep_source, write_matte
+from napari_lsa_matting.writers import deep_source, write_matte, write_trimap
 
 if TYPE_CHECKING:
-    from napari.layers import Image
-
     from lsa_engine.image_io.writing import Bits
 
 _SUFFIXES = (".png", ".tif", ".tiff")
@@ -55,17 +55,20 @@ class Format:
 
 _ALPHA = (Format("TIFF, float with pixel size", ".tif"), Format("OME-TIFF, float with pixel size", ".ome.tif"))
 _ALPHA_PNG = Format("PNG, 16 bits", ".png", 16)
+_TRIMAP = (Format("TIFF with pixel size", ".tif"), Format("OME-TIFF with pixel size", ".ome.tif"))
+_TRIMAP_PNG = Format("PNG", ".png")
 _COLOURS = (("PNG", ".png"), ("TIFF", ".tif"), ("OME-TIFF", ".ome.tif"))
 
 
-def formats_of(layer: Image) -> list[Format]:
-    """Return the formats in which a layer that a run has made can be saved, the one to propose first."""
-    if layer.rgb:
+def formats_of(layer: Image | Labels) -> list[Format]:
+    """Return the formats in which a layer that a run has made, or a trimap, can be saved, the one to propose first."""
+    if not isinstance(layer, Labels) and layer.rgb:
         depths: tuple[Bits, Bits] = (16, 8) if deep_source(layer.metadata) else (8, 16)
         return [Format(f"{name}, {bits} bits", suffix, bits) for name, suffix in _COLOURS for bits in depths]
     leading, _ = plane_grid(layer)
+    others, png = (_TRIMAP, _TRIMAP_PNG) if isinstance(layer, Labels) else (_ALPHA, _ALPHA_PNG)
     # A PNG holds one plane.
-    return list(_ALPHA) if any(length > 1 for length in leading) else [_ALPHA_PNG, *_ALPHA]
+    return list(others) if any(length > 1 for length in leading) else [png, *others]
 
 
 def proposed_name(name: str) -> str:
@@ -85,17 +88,20 @@ class SaveItem:
         The layer's data.
     settings : dict
         The layer's settings, as napari's writers get them.
+    kind : str
+        "image", or "labels" for a trimap.
     """
 
     path: Path
     data: Any
     settings: dict[str, Any]
+    kind: str
 
     @classmethod
-    def of(cls, layer: Image, path: Path) -> SaveItem:
+    def of(cls, layer: Image | Labels, path: Path) -> SaveItem:
         """Return what is to be written of a layer as it is now."""
-        data, settings, _ = layer.as_layer_data_tuple()
-        return cls(path, data, settings)
+        data, settings, kind = layer.as_layer_data_tuple()
+        return cls(path, data, settings, kind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +128,7 @@ class SaveRequest:
         Raises
         ------
         LsaError
-            As :func:`~napari_lsa_matting.writers.write_matte`, and if there is a file that is not to be replaced.
+            As the functions of :mod:`~napari_lsa_matting.writers`, and if there is a file that is not to be replaced.
         """
         steps = Steps("writing", len(self.items), progress, cancel)
         there = [item.path for item in self.items if item.path.exists()]
@@ -131,6 +137,9 @@ class SaveRequest:
         for item in self.items:
             steps.check()
             alone = progress if len(self.items) == 1 else None
-            write_matte(str(item.path), item.data, item.settings, bits=self.bits, progress=alone, cancel=cancel)
+            if item.kind == "labels":
+                write_trimap(str(item.path), item.data, item.settings, progress=alone, cancel=cancel)
+            else:
+                write_matte(str(item.path), item.data, item.settings, bits=self.bits, progress=alone, cancel=cancel)
             steps.advance()
         return [item.path for item in self.items]

@@ -29,6 +29,7 @@ from napari_lsa_matting.layers import (
 from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import JobControls, Message, Panel, side_by_side
 from napari_lsa_matting.plane_writer import PlaneEdit, PlaneWriter
+from napari_lsa_matting.save_button import SaveButton
 from napari_lsa_matting.session import session_of
 from napari_lsa_matting.settings import read_settings
 from napari_lsa_matting.stack_frames import some_frames
@@ -92,6 +93,8 @@ class TrimapWidget(Panel):
         self.tool_controls.run_button.hide()
         change.addRow(self.tool_controls)
         self.follow_job(self.tool_controls)
+        self.save = SaveButton(napari_viewer, "the trimap that is chosen", "There is no trimap to save yet.")
+        self.add(self.save)
         self.code = CopyCode("the trimap as it was last made or changed by a button")
         self.add(self.code)
         self.refresh()
@@ -112,6 +115,9 @@ class TrimapWidget(Panel):
         self.new_button.setEnabled(image is not None)
         self.file_button.setEnabled(image is not None and not self.working)
         self._autosave.note_pair(image, trimap)
+        offered = [] if trimap is None else [trimap]
+        if self.save.layers != offered:  # what was said of the last file stays otherwise
+            self.save.offer(*offered)
         self.sources.refresh(image, trimap)
         self._show_problem()
         for button in (*self.paint_buttons.values(), self.undo_button):
@@ -153,6 +159,7 @@ class TrimapWidget(Panel):
         if self._writer is not None:
             self._writer.finish()
         self._examiner.drop()
+        self.save.let_go()
         super().close_down()
 
     def _build_new(self) -> None:

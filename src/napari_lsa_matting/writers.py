@@ -89,7 +89,14 @@ def deep_source(metadata: Mapping[str, Any]) -> bool:
     return dtype is not None and np.dtype(dtype).itemsize > 1
 
 
-def write_trimap(path: str, data: Any, settings: dict[str, Any]) -> list[str]:
+def write_trimap(
+    path: str,
+    data: Any,
+    settings: dict[str, Any],
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> list[str]:
     """Write a trimap layer as a gray picture that other programs read: 0 background, 128 unknown, 255 foreground.
 
     Parameters
@@ -100,6 +107,8 @@ def write_trimap(path: str, data: Any, settings: dict[str, Any]) -> list[str]:
         The layer's labels: 0 unknown, 1 foreground, 2 background.
     settings : dict
         The layer's settings: scale, units, axis_labels, metadata.
+    progress, cancel
+        Of a stack, which is written page by page.
 
     Returns
     -------
@@ -121,7 +130,17 @@ def write_trimap(path: str, data: Any, settings: dict[str, Any]) -> list[str]:
         def page(index: Index) -> Any:
             return Trimap.from_labels(np.asarray(data[place(index)])).values
 
-        write_stack(path, page, axes, gray=True, pixel_size=pixel_size, unit=unit, metadata=metadata)
+        write_stack(
+            path,
+            page,
+            axes,
+            gray=True,
+            pixel_size=pixel_size,
+            unit=unit,
+            metadata=metadata,
+            progress=progress,
+            cancel=cancel,
+        )
         return [path]
     trimap = Trimap.from_labels(_one_plane(np.asarray(data), 2))
     write_image(path, trimap.values, pixel_size=pixel_size, unit=unit, metadata=metadata)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
 
+from lsa_engine.image_io import read_image
+from lsa_engine.trimap import Trimap
 from napari_lsa_matting.layers import METADATA_KEY, with_provenance
 from napari_lsa_matting.save_button import SaveButton
 from napari_lsa_matting.saving import formats_of
+from napari_lsa_matting.trimap_layer import trimap_settings
+from napari_lsa_matting.trimap_widget import TrimapWidget
 
 PLACE: dict[str, Any] = {"scale": (0.5, 0.25), "units": ("um", "um")}
 
@@ -70,6 +75,53 @@ def answer(qtbot: Any) -> Callable[[str, str], list[str]]:
         return seen
 
     return answer
+
+
+def test_a_stack_of_trimaps_is_saved_beside_the_window_and_opens_as_it_was(
+    make_napari_viewer_proxy: Any, scene: Any, qtbot: Any, slow: Any, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    widget = TrimapWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Trimap")
+    assert not widget.save.button.isEnabled()
+    assert widget.save.button.toolTip() == "There is no trimap to save yet."
+    labels = np.stack([Trimap(np.roll(scene.trimap, shift, axis=1)).to_labels() for shift in (0, 3, 6)])
+    waited = slow(labels, 0.0)
+    place = {"scale": (2.0, 0.5, 0.25), "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
+    layer = viewer.add_labels(waited.data, **trimap_settings(), **place)
+    widget.refresh()
+    assert widget.save.layers == [unwrap(layer)]
+    qtbot.waitUntil(lambda: not (widget.settling or widget.busy))
+    kinds = {kind.suffix: kind for kind in formats_of(layer)}
+    assert list(kinds) == [".tif", ".ome.tif"]
+    waited.forget()
+    waited.seconds = 0.3
+    path = tmp_path / "trimap.tif"
+    widget.save.save(path, kinds[".tif"], layer)
+    qtbot.waitUntil(lambda: not widget.save.busy)
+    assert len(waited.beats) >= 3 and min(waited.beats) > 5
+    waited.seconds = 0.0
+    widget.refresh()
+    assert widget.save.status.text() == f"Saved {path}."
+    np.testing.assert_array_equal(tifffile.imread(path)[2], np.roll(scene.trimap, 6, axis=1))
+    (opened,) = viewer.open(path, plugin="napari-lsa-matting")
+    np.testing.assert_array_equal(opened.data, labels)
+    np.testing.assert_allclose(opened.scale, place["scale"])
+
+
+def test_one_trimap_is_saved_as_a_picture_of_three_grays(viewer: Any, scene: Any, qtbot: Any, tmp_path: Path) -> None:
+    layer = viewer.add_labels(Trimap(scene.trimap).to_labels(), **trimap_settings(), **PLACE)
+    button = SaveButton(viewer, "the trimap")
+    qtbot.addWidget(button)
+    button.offer(layer)
+    png = formats_of(layer)[0]
+    button.save(tmp_path / "trimap", png, layer)
+    qtbot.waitUntil(lambda: not button.busy)
+    np.testing.assert_array_equal(read_image(tmp_path / "trimap.png"), scene.trimap)
+    layer.data_setitem((np.array([0]), np.array([0])), 7)
+    button.save(tmp_path / "odd", png, layer)
+    qtbot.waitUntil(lambda: not button.busy)
+    assert "7" in button.status.text() and not (tmp_path / "odd.png").exists()
 
 
 def test_nothing_can_be_saved_before_a_run_or_after_its_layer_is_gone(viewer: Any, button: SaveButton) -> None:
