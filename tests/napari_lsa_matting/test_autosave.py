@@ -42,6 +42,15 @@ def open_widget(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Open:
     return open_in
 
 
+@pytest.fixture
+def left_behind(scene_viewer: Any, open_widget: Open, qtbot: Any, user_folders: Path) -> Path:
+    """Where a trimap of the scene's photo was saved after an edit."""
+    open_widget(scene_viewer)
+    edit(scene_viewer.layers["trimap"])
+    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
+    return saved(user_folders)[0]
+
+
 def saved(folder: Path) -> list[Path]:
     return sorted(path.parent for path in (folder / "cache" / "trimaps").glob("*/trimap.json"))
 
@@ -97,11 +106,8 @@ def test_undo_is_saved_too_and_an_untouched_trimap_is_not(
 
 
 def test_another_image_of_that_name_and_shape_is_offered_nothing(
-    scene_viewer: Any, make_napari_viewer_proxy: Any, open_widget: Open, qtbot: Any, user_folders: Path
+    scene_viewer: Any, make_napari_viewer_proxy: Any, open_widget: Open, left_behind: Path
 ) -> None:
-    open_widget(scene_viewer)
-    edit(scene_viewer.layers["trimap"])
-    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
     viewer = make_napari_viewer_proxy()
     other = scene_viewer.layers["photo"].data.copy()
     other[0, 0] += 1
@@ -110,11 +116,8 @@ def test_another_image_of_that_name_and_shape_is_offered_nothing(
 
 
 def test_a_discarded_trimap_is_gone(
-    scene_viewer: Any, make_napari_viewer_proxy: Any, open_widget: Open, qtbot: Any, user_folders: Path
+    scene_viewer: Any, make_napari_viewer_proxy: Any, open_widget: Open, user_folders: Path, left_behind: Path
 ) -> None:
-    open_widget(scene_viewer)
-    edit(scene_viewer.layers["trimap"])
-    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
     viewer = make_napari_viewer_proxy()
     viewer.add_image(scene_viewer.layers["photo"].data.copy(), name="photo", rgb=True)
     widget = open_widget(viewer)
@@ -124,12 +127,9 @@ def test_a_discarded_trimap_is_gone(
 
 
 def test_a_trimap_from_a_newer_file_is_not_put_in_question(
-    scene_viewer: Any, make_napari_viewer_proxy: Any, open_widget: Open, qtbot: Any, user_folders: Path, tmp_path: Path
+    scene_viewer: Any, make_napari_viewer_proxy: Any, open_widget: Open, left_behind: Path, tmp_path: Path
 ) -> None:
-    open_widget(scene_viewer)
-    edit(scene_viewer.layers["trimap"])
-    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
-    os.utime(saved(user_folders)[0] / "trimap.json", (time.time() - 60,) * 2)
+    os.utime(left_behind / "trimap.json", (time.time() - 60,) * 2)
     Image.fromarray(np.full((48, 64), 128, np.uint8)).save(tmp_path / "my_trimap.png")
     viewer = make_napari_viewer_proxy()
     viewer.add_image(scene_viewer.layers["photo"].data.copy(), name="photo", rgb=True)
@@ -170,11 +170,8 @@ def test_painting_is_saved_while_another_widget_is_open_and_after_it_was_closed(
 
 
 def test_any_widget_offers_to_restore_and_all_take_the_offer_back(
-    scene_viewer: Any, make_napari_viewer_proxy: Any, open_widget: Open, qtbot: Any, user_folders: Path
+    scene_viewer: Any, make_napari_viewer_proxy: Any, qtbot: Any, left_behind: Path
 ) -> None:
-    open_widget(scene_viewer)
-    edit(scene_viewer.layers["trimap"])
-    qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
     viewer = make_napari_viewer_proxy()
     measure, trimap = MeasureWidget(viewer), TrimapWidget(viewer)
     for widget in (measure, trimap):
