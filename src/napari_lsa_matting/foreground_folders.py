@@ -6,17 +6,17 @@ from pathlib import Path
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
-from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout
 
 from napari_lsa_matting.foreground_folder_request import RefineFolderRequest
+from napari_lsa_matting.form_rows import FormRows
 from napari_lsa_matting.panel import add_row, show_row
 from napari_lsa_matting.training_data import path_edit, path_of
 
 _FOLDER = FileDialogMode.EXISTING_DIRECTORY
 
 
-class ForegroundFolders:
+class ForegroundFolders(FormRows):
     """Three rows of a form: folders of foregrounds, of their alphas, and of what comes of them.
 
     Parameters
@@ -25,11 +25,8 @@ class ForegroundFolders:
         Where the rows go.
     """
 
-    changed = Signal()
-    """A folder was chosen."""
-
     def __init__(self, form: QFormLayout) -> None:
-        self._form = form
+        super().__init__(form)
         self.foregrounds = path_edit(
             _FOLDER, None, "A folder of training foregrounds: straight colours, gray, RGB or RGBA."
         )
@@ -44,7 +41,7 @@ class ForegroundFolders:
         rows = {"Foregrounds": self.foregrounds, "Alphas": self.alphas, "Output": self.output}
         for label, row in rows.items():
             add_row(form, label, row)
-            row.changed.connect(self._note_change)
+            self._follow(row)
 
     def show(self, shown: bool) -> None:
         """Show the rows, or hide them."""
@@ -79,9 +76,6 @@ class ForegroundFolders:
             method,
             kappa,
         )
-
-    def _note_change(self, _: object = None) -> None:
-        self.changed.emit()
 
 
 def _chosen(edit: FileEdit) -> Path | None:

@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, FloatSpinBox
-from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout
 
+from napari_lsa_matting.form_rows import FormRows
 from napari_lsa_matting.layers import is_trimap, pixel_spacing
 from napari_lsa_matting.object_request import Band
 from napari_lsa_matting.panel import add_row, show_row
@@ -23,7 +23,7 @@ _GIVE = [("layers", False), ("a stack", True)]
 _PIXELS_KEPT = 5  # the distances proposed, in pixels
 
 
-class ObjectOptions:
+class ObjectOptions(FormRows):
     """Rows of a form, and what is chosen in them.
 
     Parameters
@@ -32,11 +32,8 @@ class ObjectOptions:
         Where the rows go.
     """
 
-    changed = Signal()
-    """Something was chosen."""
-
     def __init__(self, form: QFormLayout) -> None:
-        self._form = form
+        super().__init__(form)
         self._calibration: tuple[float, float, str] | None = None
         self.reading = ComboBox(
             choices=_READINGS,
@@ -54,10 +51,7 @@ class ObjectOptions:
         add_row(form, "Inside", self.inner)
         add_row(form, "Outside", self.outer)
         add_row(form, "Give", self.stacked)
-        for control in (self.reading, self.stacked):
-            control.changed.connect(self._note_change)
-        for distance in (self.inner, self.outer):
-            distance.changed.connect(self._note_change)
+        self._follow(self.reading, self.stacked, self.inner, self.outer)
         self._show_rows()
 
     @property
@@ -83,9 +77,9 @@ class ObjectOptions:
         seems_trimap = is_trimap(layer) or highest <= max(LABEL_NAMES)
         self.reading.value = TRIMAP if seems_trimap else OBJECTS
 
-    def _note_change(self) -> None:
+    def _note_change(self, _: object = None) -> None:
         self._show_rows()
-        self.changed.emit()
+        super()._note_change()
 
     def _show_rows(self) -> None:
         for row in (self.inner, self.outer, self.stacked):

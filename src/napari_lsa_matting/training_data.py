@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, FileEdit
-from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout
 
 from lsa_engine.image_io.folders import pictures_in
+from napari_lsa_matting.form_rows import FormRows
 from napari_lsa_matting.panel import add_row, show_row
 from napari_lsa_matting.training_pairs import TrainingPairs, TrainingPicture
 from napari_lsa_matting.training_request import folders_wanted, with_data
@@ -30,7 +30,7 @@ _SOURCES = [
 _OWN_IMAGES = "fine-tune"
 
 
-class TrainingData:
+class TrainingData(FormRows):
     """Rows of a form, and what is chosen in them.
 
     Parameters
@@ -41,11 +41,8 @@ class TrainingData:
         Where the rows go.
     """
 
-    changed = Signal()
-    """Something was chosen, or a layer has changed."""
-
     def __init__(self, viewer: ViewerModel, form: QFormLayout) -> None:
-        self._form = form
+        super().__init__(form)
         self.source = ComboBox(
             choices=_SOURCES,
             tooltip="What the examples are made of. Shapes that are drawn by chance are always among them; own "
@@ -64,8 +61,7 @@ class TrainingData:
         add_row(form, "Cut-outs", self.cutouts)
         self.pairs = TrainingPairs(viewer)
         form.addRow(self.pairs)
-        for control in (self.source, self.root, self.cutouts):
-            control.changed.connect(self._note_change)
+        self._follow(self.source, self.root, self.cutouts)
         self.pairs.changed.connect(self.changed.emit)
 
     def suit(self, recipe_name: str) -> None:
@@ -110,9 +106,6 @@ class TrainingData:
     def take(self) -> tuple[TrainingPicture, ...]:
         """Return the pictures of open layers, if they are what is chosen."""
         return self.pairs.take() if self.source.value == LAYERS else ()
-
-    def _note_change(self, _: object = None) -> None:
-        self.changed.emit()
 
 
 def path_edit(mode: FileDialogMode, value: Path | None, tip: str, filter: str | None = None) -> FileEdit:

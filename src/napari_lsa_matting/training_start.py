@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox
-from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout
 
 from lsa_engine.errors import LsaError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+from napari_lsa_matting.form_rows import FormRows
 from napari_lsa_matting.panel import add_row, show_row
 from napari_lsa_matting.training_data import path_edit, path_of
 
@@ -48,7 +48,7 @@ def find_starting_points(progress: ProgressCallback, cancel: CancelToken) -> Sta
     return found
 
 
-class StartChoice:
+class StartChoice(FormRows):
     """Two rows of a form: the weights to start from, and a file if none of the names is wanted.
 
     Parameters
@@ -57,11 +57,8 @@ class StartChoice:
         Where the rows go.
     """
 
-    changed = Signal()
-    """Something was chosen."""
-
     def __init__(self, form: QFormLayout) -> None:
-        self._form = form
+        super().__init__(form)
         self.points: StartingPoints | None = None
         self.weights = ComboBox(
             choices=[(_NOTHING_SHOWN, NOTHING)],
@@ -72,8 +69,7 @@ class StartChoice:
             FileDialogMode.EXISTING_FILE, None, "Weights of the recipe's network.", "Weights (*.safetensors)"
         )
         add_row(form, "Weights file", self.file)
-        for control in (self.weights, self.file):
-            control.changed.connect(self._note_change)
+        self._follow(self.weights, self.file)
 
     def suit(self, recipe: Recipe | None) -> None:
         """Offer the weights of the recipe's network, and choose those that the recipe names."""
@@ -116,9 +112,6 @@ class StartChoice:
         """A name, a file, or None."""
         chosen = path_of(self.file) if self.weights.value == FROM_FILE else self.weights.value
         return str(chosen) if chosen else None
-
-    def _note_change(self, _: object = None) -> None:
-        self.changed.emit()
 
 
 def _size_of(path: Path) -> str:
