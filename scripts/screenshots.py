@@ -10,77 +10,31 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import napari
 import numpy as np
-from qtpy.QtWidgets import QApplication
+from contact_sheet import contact_sheet, write_jpeg
+from photographer import PLUGIN, SMALL, THEMES, Photographer
 
 from napari_lsa_matting.first_steps_widget import FirstStepsWidget
 from napari_lsa_matting.foreground_widget import ForegroundWidget
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.measure_widget import MeasureWidget
-from napari_lsa_matting.panel import Panel
 from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.training_widget import TrainingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_widget import TrimapWidget
 
-PLUGIN = "napari-lsa-matting"
-SIZE = (1240, 860)  # a 13-inch screen less the desktop's own bars
-DOCK_WIDTH = 330
-
-
-class Photographer:
-    """Opens one widget after another in one viewer, and takes pictures of the whole window."""
-
-    def __init__(self, folder: Path, theme: str) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.viewer = napari.Viewer(show=False)
-        self.viewer.theme = theme
-        self.viewer.show()
-        self.viewer.window.resize(*SIZE)
-        self.viewer.open_sample(PLUGIN, "peacock")
-        self.wait(1.0)
-
-    def wait(self, seconds: float) -> None:
-        """Let the window live for a while."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            QApplication.processEvents()
-            time.sleep(0.01)
-
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 600) -> None:
-        """Let the window live until something is so."""
-        end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
-                raise TimeoutError("The widget did not come to the state of its picture.")
-            self.wait(0.05)
-
-    def open(self, kind: type[Panel], name: str) -> Any:
-        """Open a widget, alone."""
-        self.viewer.window.remove_dock_widget("all")
-        widget = kind(self.viewer)
-        self.viewer.window.add_dock_widget(widget, name=f"{name} (LSA Matting)", area="right")
-        widget.setMinimumWidth(DOCK_WIDTH)
-        self.viewer.reset_view()
-        self.wait(1.0)
-        return widget
-
-    def take(self, name: str) -> None:
-        """Write a picture."""
-        self.wait(0.5)
-        path = self.folder / f"{name}.png"
-        self.viewer.screenshot(path, canvas_only=False, flash=False)
-
-    def run(self, widget: Any) -> None:
-        """Press Run and wait for the end."""
-        self.wait(0.5)
-        widget.controls.run_button.click()
-        self.wait_until(lambda: not widget.controls.busy)
-        self.wait(0.5)
+SHEET_COLUMNS = 5
+MOST_BYTES = 400_000
+WIDGETS = {
+    FirstStepsWidget: "First steps",
+    TrimapWidget: "Trimap",
+    MattingWidget: "Matting",
+    StackWidget: "Stack",
+    ForegroundWidget: "Foreground",
+    MeasureWidget: "Measure",
+    TrainingWidget: "Training",
+}
 
 
 def main() -> None:
@@ -90,28 +44,83 @@ def main() -> None:
     parser.add_argument("--theme", default="dark", choices=("dark", "light"))
     parser.add_argument("--only", nargs="+", help="some of the scenes, as trimap or matting")
     parser.add_argument("--run", type=Path, help="a training run to show instead of a new one")
+    parser.add_argument("--pieces", type=Path, help="a folder for every state in both themes, each a file, to look at")
     options = parser.parse_args()
-    camera = Photographer(options.output, options.theme)
+    camera = Photographer(options.output, options.theme, options.pieces)
     scenes: dict[str, Callable[[], None]] = {
+        "empty": lambda: empty(camera),
         "trimap": lambda: trimap(camera),
         "matting": lambda: matting(camera),
         "foreground": lambda: foreground(camera),
         "training": lambda: training(camera, options.run),
+        "stack": lambda: stack(camera),  # napari would draw its slider over that of frames with a name for their axis
         "measure": lambda: measure(camera),
         "objects": lambda: matting_objects(camera),
-        "stack": lambda: stack(camera),
         "first-steps": lambda: first_steps(camera),
+        "window": lambda: small_window(camera),
     }
     for name in options.only or scenes:
         scenes[name]()
     camera.viewer.close()
+    if options.only is None:  # a sheet of a part would stand in the documentation for the whole
+        for theme in THEMES:
+            sheet = contact_sheet(camera.narrow[theme], SHEET_COLUMNS, theme, camera.windows[theme])
+            write_jpeg(sheet, options.output / f"widgets-{theme}.jpg", MOST_BYTES)
+
+
+def empty(camera: Photographer) -> None:
+    """Each widget with nothing open: what it says that there is to do. For the pieces only."""
+    camera.viewer.layers.clear()
+    for kind, name in WIDGETS.items():
+        widget = camera.open(kind, name)
+        camera.wait_until(lambda widget=widget: not widget.settling)
+        camera.wait(2.0)
+        camera.note(f"empty-{name.lower()}", on_sheet=False)
+    camera.viewer.open_sample(PLUGIN, "peacock")
+
+
+def matte(camera: Photographer) -> MattingWidget:
+    """Open the Matting widget on the sample, and let it run as it is, if that was not done before."""
+    layers = camera.viewer.layers
+    if "peacock" not in layers:
+        layers.clear()
+        camera.viewer.open_sample(PLUGIN, "peacock")
+    widget: MattingWidget = camera.open(MattingWidget, "Matting")
+    camera.wait_until(lambda: widget.options.facilities is not None)
+    if "alpha" not in layers:
+        camera.run(widget)
+    return widget
+
+
+def small_window(camera: Photographer) -> None:
+    """Trimap and Matting together in a small window."""
+    camera.viewer.layers.clear()
+    camera.viewer.open_sample(PLUGIN, "peacock")
+    camera.viewer.window.remove_dock_widget("all")
+    camera.viewer.window.resize(*SMALL)
+    camera.wait(0.5)
+    camera.open(TrimapWidget, "Trimap")
+    widget = camera.open(MattingWidget, "Matting", alone=False)
+    camera.wait_until(lambda: widget.options.facilities is not None)
+    camera.run(widget)
+    camera.note_window("window-1280x720")
 
 
 def trimap(camera: Photographer) -> None:
-    """The trimap of the sample, ready to be painted on."""
+    """The trimap of the sample, ready to be painted on, and one that is begun."""
     widget = camera.open(TrimapWidget, "Trimap")
     widget.paint_buttons[1].click()
     camera.take("trimap")
+    camera.viewer.layers.remove("trimap")
+    widget.new_button.click()
+    strokes = camera.viewer.layers["trimap"]
+    strokes.brush_size = 24
+    for row in range(300, 560, 8):
+        strokes.paint((row, 300), 1)
+    camera.wait_until(lambda: not widget.busy)
+    camera.note("trimap-strokes", on_sheet=False)
+    camera.viewer.layers.clear()
+    camera.viewer.open_sample(PLUGIN, "peacock")
 
 
 def matting(camera: Photographer) -> None:
@@ -122,13 +131,16 @@ def matting(camera: Photographer) -> None:
     widget.options.refinement.value = "fast"
     camera.wait(0.5)
     widget.controls.run_button.click()
-    camera.wait_until(lambda: widget.controls.bar.value() > 150)
-    camera.take("matting-running")
+    camera.wait_until(lambda: "refin" in widget.controls.stage.text() and widget.controls.bar.value() > 300)
+    camera.take("matting-running", on_sheet=False)
     camera.wait_until(lambda: not widget.controls.busy)
     layers["trimap"].visible = False
     widget.view.boxes["violation"].value = True
     camera.take("matting")
     widget.view.boxes["violation"].value = False
+    widget.view.slider.setValue(50)
+    camera.note("matting-before-after", on_sheet=False)
+    widget.view.slider.setValue(100)
     layers["trimap"].visible = True
     widget.live_box.value = True
     camera.wait_until(lambda: not widget.live.busy)
@@ -136,15 +148,21 @@ def matting(camera: Photographer) -> None:
     layers["trimap"].mode = "paint"
     layers["trimap"].paint((130, 235), 1)
     camera.wait_until(lambda: not widget.live.busy)
-    camera.take("matting-live")
+    camera.note("matting-live", on_sheet=False)
     widget.live_box.value = False
     layers["trimap"].visible = False
     widget.view.preview.value = "checkerboard"
     camera.wait_until(lambda: not widget.view.busy)
-    camera.take("matting-preview")
+    camera.take("matting-preview", on_sheet=False)
     widget.view.preview.value = "off"
+    widget.options.refinement.value = "none"  # of eight copies, it would take minutes
+    widget.options.tta.value = 8
+    camera.run(widget)
+    widget.view.boxes["uncertainty"].value = True
+    camera.note("matting-uncertainty", on_sheet=False)
+    widget.view.boxes["uncertainty"].value = False
     widget.options.advanced.open()
-    camera.take("matting-advanced")
+    camera.note("matting-advanced")
     layers["trimap"].visible = True
 
 
@@ -161,13 +179,15 @@ def matting_objects(camera: Photographer) -> None:
     widget.options.method.value = "closed-form"
     camera.run(widget)
     camera.viewer.layers["cells"].visible = camera.viewer.layers["actin"].visible = False
-    camera.take("matting-objects")
+    camera.note("matting-objects")
     camera.viewer.layers.clear()
 
 
 def stack(camera: Photographer) -> None:
     """A series of frames, two of them painted, with the trimaps proposed between them, matted."""
     layers = camera.viewer.layers
+    layers.clear()
+    camera.viewer.open_sample(PLUGIN, "peacock")
     photo, labels = layers["peacock"].data, layers["trimap"].data
     layers.clear()
     shifts = [(2 * step, 5 * step) for step in range(7)]
@@ -194,21 +214,23 @@ def first_steps(camera: Photographer) -> None:
     camera.viewer.layers.clear()
     camera.viewer.open_sample(PLUGIN, "peacock")
     camera.open(FirstStepsWidget, "First steps")
-    camera.take("first-steps")
+    camera.note("first-steps")
 
 
 def foreground(camera: Photographer) -> None:
     """The cut-out, and a foreground refined."""
+    matte(camera)
     widget = camera.open(ForegroundWidget, "Foreground")
     camera.run(widget)
     camera.take("foreground")
     widget.task.value = "refine"
     camera.run(widget)
-    camera.take("foreground-refined")
+    camera.take("foreground-refined", on_sheet=False)
 
 
 def measure(camera: Photographer) -> None:
     """The matte of the photograph as one object, cells, a row each, and a time series, a row a frame."""
+    matte(camera)
     widget = camera.open(MeasureWidget, "Measure")
     widget.image.value = widget.image.choices[-1]
     camera.viewer.layers["trimap"].visible = False
@@ -240,7 +262,7 @@ def measure(camera: Photographer) -> None:
     camera.wait(0.5)
     widget.scope.extent.value = "planes"
     camera.run(widget)
-    camera.take("measure-frames")
+    camera.take("measure-frames", on_sheet=False)
 
 
 def draw_cells() -> tuple[np.ndarray, np.ndarray]:
@@ -259,9 +281,7 @@ def draw_cells() -> tuple[np.ndarray, np.ndarray]:
 
 def training(camera: Photographer, folder: Path | None) -> None:
     """A run on an open layer and its alpha: under way, or one that is given."""
-    matting = camera.open(MattingWidget, "Matting")
-    camera.wait_until(lambda: matting.options.facilities is not None)
-    camera.run(matting)
+    matte(camera)
     camera.viewer.layers["trimap"].visible = False
     widget = camera.open(TrainingWidget, "Training")
     camera.wait_until(lambda: widget.start.points is not None)
