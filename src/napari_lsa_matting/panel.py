@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets.bases import Widget
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -166,7 +167,16 @@ class Message(QLabel):
         """Show sentences, each on its own line; none hides the label."""
         text = "\n".join(sentence for sentence in sentences if sentence)
         self.setText(text)
+        self._keep_height()
         self.setVisible(bool(text))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Take the height that the lines need at the new width: a form gives too little of it."""
+        super().resizeEvent(event)
+        self._keep_height()
+
+    def _keep_height(self) -> None:
+        self.setMinimumHeight(max(0, self.heightForWidth(self.width())) if self.text() else 0)
 
 
 class JobControls(QWidget):

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QScrollArea, QWidget
+from qtpy.QtWidgets import QScrollArea, QSpinBox, QWidget
 
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, Progress, ProgressCallback, Steps
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import is_picture
-from napari_lsa_matting.panel import JobControls, Panel, describe_progress, describe_seconds
+from napari_lsa_matting.panel import JobControls, Panel, add_row, describe_progress, describe_seconds
 
 
 @pytest.fixture
@@ -167,3 +167,26 @@ def test_progress_in_words(progress: Progress, text: str) -> None:
 )
 def test_durations_in_words(seconds: float, text: str) -> None:
     assert describe_seconds(seconds) == text
+
+
+def test_a_text_of_several_lines_insists_on_their_height_when_a_form_gets_narrower(
+    viewer_model: Any, qtbot: Any
+) -> None:
+    panel = Panel(viewer_model)
+    qtbot.addWidget(panel)
+    form = panel.add_group("Make")
+    controls = JobControls("Run", "Run it.")
+    for row in range(12):
+        add_row(form, f"Row {row}", QSpinBox())
+    form.addRow(controls)
+    panel.resize(420, 300)
+    panel.show()
+    controls.set_problem("The layers belong to different pictures: " + "choose layers that belong together, " * 4)
+    for width in (420, 250):
+        panel.resize(width, 300)
+        qtbot.wait(50)
+        reason = controls.reason
+        assert reason.height() >= reason.minimumHeight() == reason.heightForWidth(reason.width())
+        assert reason.height() > 3 * reason.fontMetrics().height()
+    controls.set_problem(None)
+    assert controls.reason.minimumHeight() == 0
