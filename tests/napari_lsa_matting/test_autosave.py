@@ -193,6 +193,8 @@ def test_what_was_painted_last_is_saved_when_the_viewer_closes(
         viewer.add_image(scene.image, name=f"photo {number}", rgb=True)
         viewer.add_labels(np.zeros(scene.trimap.shape, np.uint8), **trimap_settings())
         open_widget(viewer)
+    # Both at once, and only now: a viewer may take longer to open than an edit waits before it is saved.
+    for viewer in (by_code, by_mouse):
         edit(viewer.layers["trimap"])
     assert saved(user_folders) == []
     by_code.close()
