@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 _NO_TRIMAP = "There is no trimap yet: paint a new one, open a file, or make one."
-_GONE = "{!r} was removed meanwhile, so its trimap was dropped."
+_GONE = "{!r} was removed or replaced meanwhile, so its trimap was dropped."
+_NO_TARGET = "{!r} was removed or replaced meanwhile, so the change was dropped."
 _WAIT = "Wait until the change is done, or cancel it."
 
 
@@ -142,7 +143,7 @@ class TrimapWidget(Panel):
             notify_error(InputError(problem))
             return
         request = FileRequest(Path(path), plane_grid(image)[1], image.name)
-        deliver = partial(self._add_read, request, image, plane_index(image, self.viewer))
+        deliver = partial(self._add_read, request, image, full_data(image), plane_index(image, self.viewer))
         self.controls.start(f"Trimap from {Path(path).name}", MakeRequest(request).run, deliver)
         self.refresh()
 
@@ -234,7 +235,7 @@ class TrimapWidget(Panel):
         if target is not None:
             self._edit(self.controls, title, request, target, index, frozen_plane(target, index))
         else:
-            deliver = partial(self._add_made, source, index)
+            deliver = partial(self._add_made, source, full_data(source), index)
             self.controls.start(title, MakeRequest(request).run, deliver)
             self.refresh()
 
@@ -253,14 +254,18 @@ class TrimapWidget(Panel):
         request, source = self.sources.planes_request(image, trimap, target)
         path = None if image is None else image.source.path
         if target is None:
-            deliver = partial(self._add_planes, source, path)
+            deliver = partial(self._add_planes, source, full_data(source), path)
         else:
             deliver = partial(self._write_planes, target, full_data(target), path)
         self.controls.start(f"Trimaps from {source.name}", request.run, deliver)
         self.refresh()
 
-    def _add_planes(self, source: Layer, path: str | None, made: MadePlanes) -> None:
-        if source not in self.viewer.layers:
+    def _holds(self, layer: Layer, data: Any) -> bool:
+        """Return whether a layer is still there, with the data that it had when a run began."""
+        return layer in self.viewer.layers and full_data(layer) is data
+
+    def _add_planes(self, source: Layer, data: Any, path: str | None, made: MadePlanes) -> None:
+        if not self._holds(source, data):
             self.controls.outcome.say(_GONE.format(source.name))
             return
         show_planes(self.viewer, source, made)
@@ -268,8 +273,8 @@ class TrimapWidget(Panel):
 
     def _write_planes(self, layer: Labels, data: Any, path: str | None, made: MadePlanes) -> None:
         edits = [each.edit for each in made.planes.values() if each.edit is not None]
-        if layer not in self.viewer.layers or full_data(layer) is not data:
-            self.controls.outcome.say(f"{layer.name!r} was removed or replaced meanwhile, so the change was dropped.")
+        if not self._holds(layer, data):
+            self.controls.outcome.say(_NO_TARGET.format(layer.name))
         elif not edits:
             self.controls.outcome.say("There was nothing to change.", made.left_text)
         else:
@@ -305,20 +310,21 @@ class TrimapWidget(Panel):
             self.sources.planes.range.choose(seen)
         self.refresh()
 
-    def _add_made(self, source: Layer, index: Index, made: MadeTrimap) -> None:
-        self._add(source, index, made)
-        self.code.offer(partial(trimap_script, made.request, made.inputs))
+    def _add_made(self, source: Layer, data: Any, index: Index, made: MadeTrimap) -> None:
+        if self._add(source, data, index, made):
+            self.code.offer(partial(trimap_script, made.request, made.inputs))
 
-    def _add_read(self, request: FileRequest, image: Image, index: Index, made: MadeTrimap) -> None:
-        self._add(image, index, made)
-        self.code.offer(partial(file_script, request, made))
+    def _add_read(self, request: FileRequest, image: Image, data: Any, index: Index, made: MadeTrimap) -> None:
+        if self._add(image, data, index, made):
+            self.code.offer(partial(file_script, request, made))
 
-    def _add(self, source: Layer, index: Index, made: MadeTrimap) -> None:
-        """Show labels as a new layer on the one that they were made for."""
-        if source not in self.viewer.layers:
+    def _add(self, source: Layer, data: Any, index: Index, made: MadeTrimap) -> bool:
+        """Show labels as a new layer on the one that they were made for, if that is as it was."""
+        if not self._holds(source, data):
             self.controls.outcome.say(_GONE.format(source.name))
-            return
+            return False
         show_made(self.viewer, source, index, made)
+        return True
 
     def _edit(
         self,
@@ -330,13 +336,13 @@ class TrimapWidget(Panel):
         labels: Any,
     ) -> None:
         """Bring a plane of a trimap to what a request makes of it, as one step that can be undone."""
-        deliver = partial(self._write, controls, layer, index)
+        deliver = partial(self._write, controls, layer, full_data(layer), index)
         controls.start(title, MakeRequest(request, labels).run, deliver)
         self.refresh()
 
-    def _write(self, controls: JobControls, layer: Labels, index: Index, made: MadeTrimap) -> None:
-        if layer not in self.viewer.layers:
-            controls.outcome.say(f"{layer.name!r} was removed meanwhile, so the change was dropped.")
+    def _write(self, controls: JobControls, layer: Labels, data: Any, index: Index, made: MadeTrimap) -> None:
+        if not self._holds(layer, data):
+            controls.outcome.say(_NO_TARGET.format(layer.name))
         elif made.stale or _differs(plane_of(layer, index), made.before):
             controls.outcome.say("The trimap was painted on meanwhile, so the change was dropped: try it again.")
         elif made.changes is None or not made.changes.values.size:

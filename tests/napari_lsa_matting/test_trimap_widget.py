@@ -312,33 +312,6 @@ def test_a_tool_leaves_other_planes_of_a_stack_alone(
     assert (layer.data == 0).sum(axis=(1, 2)).tolist() == [400, 400, 14 * 40]
 
 
-def test_a_change_is_dropped_if_the_trimap_was_painted_on_meanwhile(
-    scene_viewer: Any, open_widget: Any, qtbot: Any
-) -> None:
-    widget = open_widget(scene_viewer)
-    layer = scene_viewer.layers["trimap"]
-    settle(qtbot, widget)
-    widget.tools.buttons["widen"].click()
-    assert not widget.tools.buttons["narrow"].isEnabled()
-    layer.data_setitem((np.array([0]), np.array([0])), 1)
-    painted = layer.data.copy()
-    settle(qtbot, widget)
-    np.testing.assert_array_equal(layer.data, painted)
-    assert widget.tool_controls.outcome.text().startswith("The trimap was painted on meanwhile")
-    assert widget.tools.buttons["narrow"].isEnabled()
-
-
-def test_a_cancelled_tool_leaves_the_trimap_as_it_was(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:
-    widget = open_widget(scene_viewer)
-    layer = scene_viewer.layers["trimap"]
-    before = layer.data.copy()
-    widget.tools.buttons["widen"].click()
-    widget.tool_controls.cancel_button.click()
-    settle(qtbot, widget)
-    np.testing.assert_array_equal(layer.data, before)
-    assert widget.tool_controls.outcome.text() == "Cancelled; the layers are as they were."
-
-
 def test_in_three_dimensions_the_widget_says_what_to_do(
     make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, notifications: list[str], tmp_path: Path
 ) -> None:

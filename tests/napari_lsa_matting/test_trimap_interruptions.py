@@ -1,0 +1,76 @@
+"""The Trimap widget, when layers change and runs are stopped while it works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lsa_engine as lsa
+from napari_lsa_matting.trimap_layer import trimap_settings
+from trimaps import open_trimap, settle
+
+
+def test_a_change_is_dropped_if_the_trimap_was_painted_on_meanwhile(scene_viewer: Any, qtbot: Any) -> None:
+    widget = open_trimap(scene_viewer)
+    layer = scene_viewer.layers["trimap"]
+    settle(qtbot, widget)
+    widget.tools.buttons["widen"].click()
+    assert not widget.tools.buttons["narrow"].isEnabled()
+    layer.data_setitem((np.array([0]), np.array([0])), 1)
+    painted = layer.data.copy()
+    settle(qtbot, widget)
+    np.testing.assert_array_equal(layer.data, painted)
+    assert widget.tool_controls.outcome.text().startswith("The trimap was painted on meanwhile")
+    assert widget.tools.buttons["narrow"].isEnabled()
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_change_is_dropped_if_the_trimap_was_given_other_labels_meanwhile(
+    lazy: bool, make_napari_viewer_proxy: Any, scene: Any, qtbot: Any
+) -> None:
+    zarr = pytest.importorskip("zarr")
+    labels = np.stack([lsa.Trimap(scene.trimap).to_labels()] * 3)
+    viewer = make_napari_viewer_proxy()
+    layer = viewer.add_labels(zarr.array(labels) if lazy else labels.copy(), **trimap_settings())
+    viewer.dims.set_current_step(0, 2)
+    widget = open_trimap(viewer)
+    settle(qtbot, widget)
+    widget.tools.buttons["widen"].click()
+    # On disk, others of the same size; in memory, a stack that ends before the plane at work.
+    layer.data = zarr.array(np.ones_like(labels)) if lazy else np.ones_like(labels[:1])
+    settle(qtbot, widget)
+    assert (np.asarray(layer.data) == 1).all()
+    assert widget.tool_controls.outcome.text() == (
+        "'trimap' was removed or replaced meanwhile, so the change was dropped."
+    )
+
+
+def test_a_trimap_of_a_segmentation_that_was_replaced_meanwhile_is_dropped(
+    make_napari_viewer_proxy: Any, qtbot: Any
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    cells = np.zeros((3, 40, 40), np.uint16)
+    cells[:, 10:30, 10:30] = 1
+    layer = viewer.add_labels(cells, name="cells")
+    viewer.dims.set_current_step(0, 2)
+    widget = open_trimap(viewer)
+    settle(qtbot, widget)
+    widget.controls.run_button.click()
+    layer.data = cells[:2]
+    settle(qtbot, widget)
+    assert [each.name for each in viewer.layers] == ["cells"]
+    assert widget.controls.outcome.text() == "'cells' was removed or replaced meanwhile, so its trimap was dropped."
+    assert not widget.code.button.isEnabled()
+
+
+def test_a_cancelled_tool_leaves_the_trimap_as_it_was(scene_viewer: Any, qtbot: Any) -> None:
+    widget = open_trimap(scene_viewer)
+    layer = scene_viewer.layers["trimap"]
+    before = layer.data.copy()
+    widget.tools.buttons["widen"].click()
+    widget.tool_controls.cancel_button.click()
+    settle(qtbot, widget)
+    np.testing.assert_array_equal(layer.data, before)
+    assert widget.tool_controls.outcome.text() == "Cancelled; the layers are as they were."
