@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from napari_lsa_matting.layers import METADATA_KEY, plane_at, with_provenance
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_requests import MakeRequest, ToolRequest
 from napari_lsa_matting.trimap_widget import TrimapWidget
+from trimaps import open_trimap, settle
 
 zarr = pytest.importorskip("zarr")
 
@@ -46,22 +46,6 @@ def reading(monkeypatch: pytest.MonkeyPatch, heart: Any) -> SlowReading:
     return SlowReading(monkeypatch, heart)
 
 
-@pytest.fixture
-def open_widget() -> Callable[[Any], TrimapWidget]:
-    def open_in(viewer: Any) -> TrimapWidget:
-        widget = TrimapWidget(viewer)
-        viewer.window.add_dock_widget(widget, name="Trimap")
-        return widget
-
-    return open_in
-
-
-def settle(qtbot: Any, widget: TrimapWidget) -> None:
-    """Wait until the widget has taken note of the last change."""
-    qtbot.waitUntil(lambda: not (widget.working or widget.settling))
-    qtbot.waitUntil(lambda: not widget.busy)
-
-
 def press(qtbot: Any, widget: TrimapWidget, button: Any, reading: SlowReading) -> None:
     """Press a button, and see that its run reads beside the event loop."""
     settle(qtbot, widget)
@@ -78,7 +62,6 @@ def press(qtbot: Any, widget: TrimapWidget, button: Any, reading: SlowReading) -
 
 def test_a_tool_changes_a_trimap_on_disk(
     make_napari_viewer_proxy: Any,
-    open_widget: Any,
     scene: Any,
     qtbot: Any,
     reading: SlowReading,
@@ -92,7 +75,7 @@ def test_a_tool_changes_a_trimap_on_disk(
     viewer = make_napari_viewer_proxy()
     layer = viewer.add_labels(array, **trimap_settings())
     viewer.dims.set_current_step(0, 1)
-    widget = open_widget(viewer)
+    widget = open_trimap(viewer)
     widget.tools.distance.value = 2
     press(qtbot, widget, widget.tools.buttons["widen"], reading)
     want = before.copy()
@@ -124,7 +107,6 @@ def test_it_is_noticed_whether_a_plane_on_disk_is_painted_on_while_it_is_changed
 
 def test_strokes_and_alphas_on_disk_are_read_by_the_run(
     make_napari_viewer_proxy: Any,
-    open_widget: Any,
     scene: Any,
     qtbot: Any,
     reading: SlowReading,
@@ -135,7 +117,7 @@ def test_strokes_and_alphas_on_disk_are_read_by_the_run(
     viewer = make_napari_viewer_proxy()
     alphas = zarr.array(np.stack([scene.alpha, scene.alpha]), chunks=(1, 48, 64))
     viewer.add_image(alphas, name="alpha", contrast_limits=(0, 1), metadata=with_provenance({}, kind="alpha"))
-    widget = open_widget(viewer)
+    widget = open_trimap(viewer)
     widget.sources.kind.value = "alpha"
     widget.sources.inner.value = widget.sources.outer.value = 2.0
     press(qtbot, widget, widget.controls.run_button, reading)
@@ -159,13 +141,13 @@ def test_strokes_and_alphas_on_disk_are_read_by_the_run(
 
 
 def test_a_trimap_that_cannot_be_written_is_said_and_not_offered_to_tools(
-    make_napari_viewer_proxy: Any, open_widget: Any, scene: Any, qtbot: Any, slow: Any
+    make_napari_viewer_proxy: Any, scene: Any, qtbot: Any, slow: Any
 ) -> None:
     viewer = make_napari_viewer_proxy()
     viewer.add_image(np.zeros(scene.trimap.shape, np.uint8), name="photo")
     labels = lsa.Trimap(scene.trimap).to_labels()
     viewer.add_labels(slow(labels, 0.0).data, **trimap_settings())
-    widget = open_widget(viewer)
+    widget = open_trimap(viewer)
     settle(qtbot, widget)
     assert "The trimap 'trimap' is a lazy array, which cannot be painted on" in widget.status.text()
     assert not any(button.isEnabled() for button in widget.tools.buttons.values())

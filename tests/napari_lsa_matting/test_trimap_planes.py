@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,25 +22,10 @@ from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_planes import LayerPlanes, MadePlanes, PlanesRequest
 from napari_lsa_matting.trimap_requests import AlphaRequest, SegmentationRequest
 from napari_lsa_matting.trimap_widget import TrimapWidget
+from trimaps import open_trimap, settle
 
 _PLACE: dict[str, Any] = {"scale": (3.0, 2.0, 0.5), "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
 _SPACING = (2.0, 0.5)
-
-
-@pytest.fixture
-def open_widget() -> Callable[[Any], TrimapWidget]:
-    def open_in(viewer: Any) -> TrimapWidget:
-        widget = TrimapWidget(viewer)
-        viewer.window.add_dock_widget(widget, name="Trimap")
-        return widget
-
-    return open_in
-
-
-def settle(qtbot: Any, widget: TrimapWidget) -> None:
-    """Wait until the widget has taken note of the last change."""
-    qtbot.waitUntil(lambda: not (widget.working or widget.settling))
-    qtbot.waitUntil(lambda: not widget.busy)
 
 
 def run(qtbot: Any, widget: TrimapWidget) -> None:
@@ -76,11 +60,11 @@ def made_in(layer: Any) -> dict[str, Any]:
 
 
 def test_planes_of_a_segmentation_become_trimaps_and_one_undo_takes_them_back(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, saved_to: Path, copied: Any, execute: Any
+    make_napari_viewer_proxy: Any, qtbot: Any, saved_to: Path, copied: Any, execute: Any
 ) -> None:
     viewer, cells = make_napari_viewer_proxy(), growing_cells()
     viewer.add_labels(cells, name="cells", **_PLACE)
-    widget = open_widget(viewer)
+    widget = open_trimap(viewer)
     choose(widget, 2, 4)
     widget.sources.inner.value, widget.sources.outer.value = 4.0, 2.0
     settle(qtbot, widget)
@@ -116,7 +100,7 @@ def test_planes_of_a_segmentation_become_trimaps_and_one_undo_takes_them_back(
 
 
 def test_an_alpha_of_a_series_becomes_trimaps_where_it_is_known(
-    make_napari_viewer_proxy: Any, open_widget: Any, scene: Any, qtbot: Any, saved_to: Path, copied: Any, execute: Any
+    make_napari_viewer_proxy: Any, scene: Any, qtbot: Any, saved_to: Path, copied: Any, execute: Any
 ) -> None:
     viewer = make_napari_viewer_proxy()
     alphas = np.zeros((2, 4, 48, 64), np.float32)
@@ -124,7 +108,7 @@ def test_an_alpha_of_a_series_becomes_trimaps_where_it_is_known(
     place = {"scale": (1, 3, 0.5, 0.25), "axis_labels": ("t", "z", "y", "x")}
     viewer.add_image(alphas, name="alpha", metadata=with_provenance({}, kind="alpha"), **place)
     viewer.dims.set_current_step(0, 1)
-    widget = open_widget(viewer)
+    widget = open_trimap(viewer)
     widget.sources.kind.value = "alpha"
     widget.sources.planes.extent.value = "several"
     settle(qtbot, widget)
@@ -149,7 +133,6 @@ def test_an_alpha_of_a_series_becomes_trimaps_where_it_is_known(
 
 def test_strokes_of_planes_are_filled_in_and_come_back_by_one_undo(
     make_napari_viewer_proxy: Any,
-    open_widget: Any,
     scene: Any,
     qtbot: Any,
     tmp_path: Path,
@@ -169,7 +152,7 @@ def test_strokes_of_planes_are_filled_in_and_come_back_by_one_undo(
         strokes[plane, 21:27, 30 + 2 * plane : 34 + 2 * plane] = 1
     strokes[[0, 3], 2:5] = 2  # plane 1 has no background
     layer = viewer.add_labels(strokes.copy(), **trimap_settings(), scale=_PLACE["scale"], units=_PLACE["units"])
-    widget = open_widget(viewer)
+    widget = open_trimap(viewer)
     widget.sources.kind.value = "strokes"
     viewer.dims.set_current_step(0, 2)  # of which nothing is asked in a range
     widget.sources.planes.extent.value = "several"
@@ -204,12 +187,12 @@ def lsa_scribbles(image: NDArray[Any], strokes: NDArray[np.uint8]) -> NDArray[np
 
 
 def test_slow_labels_are_read_plane_by_plane_beside_the_event_loop(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, slow: Any
+    make_napari_viewer_proxy: Any, qtbot: Any, slow: Any
 ) -> None:
     viewer, cells = make_napari_viewer_proxy(), growing_cells()
     waited = slow(cells, 0.0)
     viewer.add_labels(waited.data, name="cells", **_PLACE)
-    widget = open_widget(viewer)
+    widget = open_trimap(viewer)
     choose(widget, 1, 3)
     settle(qtbot, widget)
     waited.forget()
@@ -226,12 +209,12 @@ def test_slow_labels_are_read_plane_by_plane_beside_the_event_loop(
 
 
 def test_cancelling_acts_within_a_second_and_leaves_the_layer_as_it_was(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, slow: Any
+    make_napari_viewer_proxy: Any, qtbot: Any, slow: Any
 ) -> None:
     viewer, cells = make_napari_viewer_proxy(), growing_cells()
     waited = slow(cells, 0.0)
     viewer.add_labels(waited.data, name="cells", **_PLACE)
-    widget = open_widget(viewer)
+    widget = open_trimap(viewer)
     choose(widget, 1, 5)
     run(qtbot, widget)
     layer = viewer.layers["trimap"]
@@ -253,12 +236,12 @@ def test_cancelling_acts_within_a_second_and_leaves_the_layer_as_it_was(
 
 
 def test_a_plane_that_is_painted_on_meanwhile_is_left_alone(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any, saved_to: Path, copied: Any, execute: Any, slow: Any
+    make_napari_viewer_proxy: Any, qtbot: Any, saved_to: Path, copied: Any, execute: Any, slow: Any
 ) -> None:
     viewer, cells = make_napari_viewer_proxy(), growing_cells()
     waited = slow(cells, 0.0)
     viewer.add_labels(waited.data, name="cells", **_PLACE)
-    widget = open_widget(viewer)
+    widget = open_trimap(viewer)
     choose(widget, 1, 3)
     run(qtbot, widget)
     layer = viewer.layers["trimap"]
@@ -280,13 +263,11 @@ def test_a_plane_that_is_painted_on_meanwhile_is_left_alone(
     assert all(np.array_equal(trimaps[plane].to_labels(), layer.data[plane]) for plane in (2, 3))
 
 
-def test_a_range_without_planes_is_said_before_the_run(
-    make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any
-) -> None:
+def test_a_range_without_planes_is_said_before_the_run(make_napari_viewer_proxy: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer_proxy()
     viewer.add_labels(growing_cells(), name="cells", **_PLACE)
     viewer.dims.set_current_step(0, 4)
-    widget = open_widget(viewer)
+    widget = open_trimap(viewer)
     settle(qtbot, widget)
     assert widget.sources.planes.note.text() == "Plane 4 of 6 along z."
     choose(widget, 3, 2)
