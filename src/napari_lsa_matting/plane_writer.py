@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_lsa_matting.layers import Index
+from napari_lsa_matting.layers import Index, full_data
 from napari_lsa_matting.trimap_layer import plane_of
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class PlaneWriter(QObject):
     Attributes
     ----------
     left_alone : list of tuple of int
-        Planes that are no longer as they were.
+        Planes that are no longer as they were, or for which the layer was given other data.
     """
 
     finished = Signal()
@@ -91,7 +91,7 @@ class PlaneWriter(QObject):
     def __init__(self, layer: Labels, edits: Sequence[PlaneEdit], parent: QObject) -> None:
         super().__init__(parent)
         self.left_alone: list[Index] = []
-        self._layer, self._waiting = layer, list(edits)
+        self._layer, self._data, self._waiting = layer, full_data(layer), list(edits)
         self._several = len(edits) > 1
         self._done = 0
         self._history = ExitStack()
@@ -109,6 +109,9 @@ class PlaneWriter(QObject):
             self._write_some()
 
     def _write_some(self) -> None:
+        if full_data(self._layer) is not self._data:
+            self.left_alone += [edit.index for edit in self._waiting]
+            self._waiting.clear()
         end = time.perf_counter() + _SECONDS_AT_ONCE
         while self._waiting and time.perf_counter() < end:
             self._write_part(self._waiting[0])

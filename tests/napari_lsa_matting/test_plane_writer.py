@@ -44,6 +44,20 @@ def test_a_writer_that_is_hurried_leaves_nothing_out(qtbot: Any) -> None:
     assert not layer.data.any()
 
 
+def test_nothing_more_is_written_to_a_layer_that_was_given_other_data(qtbot: Any) -> None:
+    layer = ViewerModel().add_labels(np.zeros((3, 40, 50), np.uint8))
+    owner = QObject()
+    before, after = np.zeros((40, 50), np.uint8), np.full((40, 50), 2, np.uint8)
+    edits = [PlaneEdit((plane,), find_changes(before, after), before) for plane in (1, 2)]
+    writer = PlaneWriter(layer, edits, owner)
+    writer.start()
+    layer.data = np.ones((1, 40, 50), np.uint8)  # which has no such planes
+    with qtbot.waitSignal(writer.finished):
+        pass
+    assert writer.left_alone == [(1,), (2,)]
+    assert (layer.data == 1).all()
+
+
 def test_the_history_keeps_four_bytes_for_a_place_in_a_usual_plane() -> None:
     changes = find_changes(np.zeros((300, 400), np.uint8), np.ones((300, 400), np.uint8))
     assert changes.rows.dtype == changes.columns.dtype == np.uint16
