@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from magicgui.widgets import ComboBox, FloatSpinBox
@@ -38,9 +38,6 @@ from napari_lsa_matting.stack_requests import StackImage
 from napari_lsa_matting.trimap_layer import plane_of, problem_of_writing
 from napari_lsa_matting.trimap_planes import LayerPlanes, PlanesRequest, StrokesPlanes
 from napari_lsa_matting.trimap_requests import AlphaRequest, LabelsRequest, SegmentationRequest, StrokesRequest
-
-if TYPE_CHECKING:
-    pass
 
 SEGMENTATION, ALPHA, STROKES = "segmentation", "alpha", "strokes"
 _SOURCES = [("labels", SEGMENTATION), ("an alpha", ALPHA), ("strokes", STROKES)]

@@ -18,7 +18,7 @@ from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, Progress
 from napari_lsa_matting.layers import METADATA_KEY, fingerprint, with_provenance
 from napari_lsa_matting.stack_frames import Frames
-from napari_lsa_matting.trimap_layer import trimap_settings
+from napari_lsa_matting.trimap_layer import add_trimap_layer, trimap_settings
 from napari_lsa_matting.trimap_planes import LayerPlanes, MadePlanes, PlanesRequest
 from napari_lsa_matting.trimap_requests import AlphaRequest, SegmentationRequest
 from napari_lsa_matting.trimap_widget import TrimapWidget
@@ -287,6 +287,20 @@ def test_a_range_without_planes_is_said_before_the_run(make_napari_viewer_proxy:
     assert widget.sources.planes.range.first.native.isHidden()
     run(qtbot, widget)
     assert viewer.layers["trimap"].data.shape == (40, 80)
+
+
+def test_channels_that_are_read_as_one_picture_are_no_planes(make_napari_viewer_proxy: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer_proxy()
+    image = viewer.add_image(np.zeros((4, 3, 40, 50), np.uint8), name="stains", axis_labels=("z", "c", "y", "x"))
+    add_trimap_layer(viewer, image, {})
+    viewer.dims.set_current_step(0, 1)
+    widget = open_trimap(viewer)
+    widget.sources.kind.value = "strokes"
+    settle(qtbot, widget)
+    assert widget.sources.planes.note.text() == "Plane 1 of 4 along z."
+    widget.sources.planes.extent.value = "several"
+    settle(qtbot, widget)
+    assert widget.sources.planes.note.text() == "Planes 0 to 3 of 4 along z."
 
 
 def make(request: PlanesRequest, seen: list[Progress] | None = None) -> MadePlanes:
