@@ -30,7 +30,7 @@ _ALL = "All, a file each…"
 
 
 class SaveButton(QWidget):
-    """Save the layers of the last run with this plugin's writers; of several, a menu asks which.
+    """Save the layers of the last run, or a trimap, with this plugin's writers; of several, a menu asks which.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class SaveButton(QWidget):
             The file, which is replaced if it is there; of several layers, what the names of their files begin with.
         kind : Format
             The format; what the suffix of `chosen` says, if it has one, goes before it.
-        *layers : napari.layers.Image
+        *layers : napari.layers.Image or napari.layers.Labels
             What is written.
         """
         if self.busy:

@@ -117,7 +117,8 @@ class TrimapWidget(Panel):
         self.file_button.setEnabled(image is not None and not self.working)
         self._autosave.note_pair(image, trimap)
         offered = [] if trimap is None else [trimap]
-        if self.save.layers != offered:  # what was said of the last file stays otherwise
+        # What was said of the last file stays while its trimap is there.
+        if not offered or self.save.layers != offered:
             self.save.offer(*offered)
         self.sources.refresh(image, trimap)
         self._show_problem()

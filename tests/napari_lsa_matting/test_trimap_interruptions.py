@@ -65,6 +65,16 @@ def test_a_trimap_of_a_segmentation_that_was_replaced_meanwhile_is_dropped(
     assert not widget.code.button.isEnabled()
 
 
+def test_after_a_trimap_is_removed_there_is_none_to_save_and_no_run_is_asked_for(scene_viewer: Any, qtbot: Any) -> None:
+    widget = open_trimap(scene_viewer)
+    settle(qtbot, widget)
+    assert widget.save.button.isEnabled()
+    scene_viewer.layers.remove("trimap")
+    settle(qtbot, widget)
+    assert not widget.save.button.isEnabled()
+    assert widget.save.button.toolTip() == "There is no trimap to save yet."
+
+
 def test_a_cancelled_tool_leaves_the_trimap_as_it_was(scene_viewer: Any, qtbot: Any) -> None:
     widget = open_trimap(scene_viewer)
     layer = scene_viewer.layers["trimap"]
