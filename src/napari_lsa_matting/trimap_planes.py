@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,7 +102,7 @@ class MadePlane:
     index : tuple of int
         Where it lies.
     edit : PlaneEdit or None
-        What is to be written to a layer that is there; None where nothing changes.
+        What is to be written to a layer that is there; None where nothing changes, and once it is written.
     inputs : dict of str to str
         SHA-256 of what it was made from, by name.
     record : dict
@@ -138,6 +138,11 @@ class MadePlanes:
     planes: dict[int, MadePlane]
     labels: NDArray[np.uint8] | None
     left_out: tuple[int, ...]
+
+    def without_pixels(self) -> MadePlanes:
+        """Return the same without what was to be written: what the code needs, which is kept until the next run."""
+        planes = {plane: replace(each, edit=None) for plane, each in self.planes.items()}
+        return replace(self, planes=planes, labels=None)
 
     @property
     def left_text(self) -> str | None:

@@ -295,7 +295,7 @@ class TrimapWidget(Panel):
         """Say which planes were made, but for those that were left, and offer their code."""
         planes = [plane for plane in made.planes if plane not in left]
         if planes:
-            self.code.offer(partial(planes_script, made, planes, path))
+            self.code.offer(partial(planes_script, made.without_pixels(), planes, path))
         self.controls.outcome.say(
             f"Made {some_frames(planes, 'plane')}." if planes else None,
             f"Painted on meanwhile, so left alone: {some_frames(left, 'plane')}." if left else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from functools import partial
@@ -17,6 +18,7 @@ import lsa_engine as lsa
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, Progress
 from napari_lsa_matting.layers import METADATA_KEY, fingerprint, with_provenance
+from napari_lsa_matting.plane_writer import PlaneEdit
 from napari_lsa_matting.stack_frames import Frames
 from napari_lsa_matting.trimap_layer import add_trimap_layer, trimap_settings
 from napari_lsa_matting.trimap_planes import LayerPlanes, MadePlanes, PlanesRequest
@@ -261,6 +263,21 @@ def test_a_plane_that_is_painted_on_meanwhile_is_left_alone(
     trimaps = execute(copied(widget.code))["trimaps"]
     assert list(trimaps) == [2, 3]
     assert all(np.array_equal(trimaps[plane].to_labels(), layer.data[plane]) for plane in (2, 3))
+
+
+def test_after_a_run_no_copy_of_the_planes_is_kept_for_its_code(
+    make_napari_viewer_proxy: Any, qtbot: Any, saved_to: Path, copied: Any, execute: Any
+) -> None:
+    viewer, cells = make_napari_viewer_proxy(), growing_cells()
+    viewer.add_labels(cells, name="cells", **_PLACE)
+    widget = open_trimap(viewer)
+    choose(widget, 1, 5)
+    run(qtbot, widget)
+    widget.sources.outer.value += 2
+    run(qtbot, widget)
+    assert widget.controls.outcome.text() == "Made planes 1-5."
+    qtbot.waitUntil(lambda: not any(isinstance(each, PlaneEdit) for each in gc.get_objects()))
+    assert list(execute(copied(widget.code))["trimaps"]) == [1, 2, 3, 4, 5]
 
 
 def test_a_range_without_planes_is_said_before_the_run(make_napari_viewer_proxy: Any, qtbot: Any) -> None:
