@@ -241,7 +241,7 @@ class MattingOptions:
             min=0.001,
             max=1000,
             step=0.05,
-            tooltip="Size of a step: usually 0.1 with fast, 20 as in the paper.",
+            tooltip="Size of a step: usually 0.1 with fast, 20 with the paper's.",
         )
         self.learning_rate.native.setDecimals(3)
         add_row(form, "Learning rate", self.learning_rate)
@@ -275,7 +275,8 @@ class MattingOptions:
         )
         add_row(form, "Gates", self.gates)
         self.dtype = ComboBox(
-            choices=_DTYPES, tooltip="Precision of the network; auto takes bfloat16 where the device is faster at it."
+            choices=_DTYPES,
+            tooltip="Precision of the network; auto takes bfloat16 where the device is far faster at it.",
         )
         add_row(form, "Precision", self.dtype)
 
