@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
+_LOOK_EVENTS = ("visible", "contrast_limits", "colormap")
 INITIAL, VIOLATION, UNCERTAINTY, PREVIEW = "initial alpha", "violation", "uncertainty", "preview"
 
 
@@ -79,6 +80,7 @@ class MatteLayers:
         self._viewer = viewer
         self._session = session_of(viewer)
         self._last: tuple[weakref.ref[Image], Index, MatteOutcome] | None = None
+        self._followed: weakref.WeakSet[Image] = weakref.WeakSet()
 
     @property
     def last(self) -> Shown | None:
@@ -120,6 +122,7 @@ class MatteLayers:
             layer, pixels = self._find(image, index, kind), self._pixels(kind)
             if layer is None:
                 continue
+            self._follow(layer)
             if pixels is None or layer.data.shape[-2:] != pixels.shape:
                 layer.visible = False
             else:
@@ -161,6 +164,7 @@ class MatteLayers:
         facts = {"kind": kind, "image": image.name, "plane": list(index), **last.outcome.record()}
         layer = self._find(image, index, kind)
         if layer is not None and layer.data.shape[-pixels.ndim :] == pixels.shape:
+            self._follow(layer)
             update_output(layer, pixels, index, facts, channels)
             return layer
         look = _LOOKS[kind]
@@ -177,10 +181,23 @@ class MatteLayers:
             blending="translucent_no_depth",
             **look.settings,
         )
-        for event in (layer.events.visible, layer.events.contrast_limits, layer.events.colormap):
-            event.connect(self._note_look)
+        self._follow(layer)
         self._session.remember_output(image, (kind, index), layer)
         return layer
+
+    def let_go(self) -> None:
+        """Stop to follow the layers, which stay."""
+        for layer in self._followed:
+            for name in _LOOK_EVENTS:
+                getattr(layer.events, name).disconnect(self._note_look)
+        self._followed.clear()
+
+    def _follow(self, layer: Image) -> None:
+        """Tell of changes in how a layer looks, also of one that a widget of before has made."""
+        if layer not in self._followed:
+            self._followed.add(layer)
+            for name in _LOOK_EVENTS:
+                getattr(layer.events, name).connect(self._note_look)
 
     def _note_look(self, _: object = None) -> None:
         self.changed.emit()

@@ -162,6 +162,7 @@ class MattingWidget(Panel):
         self.look.drop()
         self.viewer.layers.events.removed.disconnect(self._note_removed)
         self.save.let_go()
+        self._layers.let_go()
         super().close_down()
 
     def _pair(self) -> Pair:

@@ -195,3 +195,22 @@ def test_a_map_has_a_legend_while_it_is_seen(scene_viewer: Any, run_with: Any, q
     assert legend.ends == ("0.1", "0.3 or more")
     scene_viewer.layers["violation"].visible = False
     assert legend.isHidden()
+
+
+def test_a_map_that_another_widget_has_made_is_followed(
+    scene_viewer: Any, run_with: Any, open_widget: Any, qtbot: Any
+) -> None:
+    first = run_with()
+    first.view.boxes["violation"].value = True
+    scene_viewer.window.remove_dock_widget(first)
+    second = open_widget(scene_viewer)
+    qtbot.wait(200)
+    second.controls.run_button.click()
+    qtbot.waitUntil(lambda: not second.controls.busy)
+    box, legend = second.view.boxes["violation"], second.view.legends["violation"]
+    assert box.value
+    scene_viewer.layers["violation"].contrast_limits = (0.1, 0.3)
+    assert legend.ends == ("0.1", "0.3 or more")
+    scene_viewer.layers["violation"].visible = False
+    assert not box.value
+    assert legend.isHidden()
