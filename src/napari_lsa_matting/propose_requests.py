@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,6 +86,11 @@ class Proposals:
     request: ProposeRequest
     painted: dict[int, PackedLabels]
     seen: dict[int, str]
+
+    def without_copies(self) -> Proposals:
+        """Return the same without copies of the planes: what the code needs, which is kept until the next run."""
+        made = tuple(replace(each, edit=replace(each.edit, before=None)) for each in self.made)
+        return replace(self, made=made)
 
 
 @dataclass(frozen=True, eq=False)

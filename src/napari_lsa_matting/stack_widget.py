@@ -309,7 +309,7 @@ class StackWidget(Panel):
         changed = [proposal.edit for proposal in proposals.made if proposal.edit.changes.values.size]
         made = {proposal.edit.index: proposal.digest for proposal in proposals.made}
         record_proposals(trimap, made, **how, keys=list(proposals.keys))
-        self.proposals_code.offer(partial(proposals_script, proposals, path))
+        self.proposals_code.offer(partial(proposals_script, proposals.without_copies(), path))
         self._writer = PlaneWriter(trimap, changed, self)
         self._writer.finished.connect(partial(self._end_writing, self._writer, proposals))
         self._writer.start()

@@ -15,8 +15,10 @@ from qtpy import API_NAME
 from census import Census
 from napari_lsa_matting.foreground_widget import ForegroundWidget
 from napari_lsa_matting.measure_widget import MeasureWidget
+from napari_lsa_matting.plane_writer import PlaneEdit
 from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.training_widget import TrainingWidget
+from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_widget import TrimapWidget
 
 _FIRST, _TIMES, _ROUNDS = 3, 12, 4
@@ -95,6 +97,29 @@ def test_changes_of_a_trimap_that_are_undone_leave_nothing_behind(scene_viewer: 
 
     assert_nothing_grows(qtbot, edit)
     np.testing.assert_array_equal(trimap.data, before)
+
+
+def test_proposals_leave_no_copy_of_the_planes_that_they_were_written_to(
+    make_napari_viewer_proxy: Any, qtbot: Any
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(np.zeros((5, 32, 40), np.uint8), name="stack")
+    labels = np.zeros((5, 32, 40), np.uint8)
+    labels[[0, 4]] = 2
+    labels[[0, 4], 8:24, 8:24] = 0
+    labels[[0, 4], 12:20, 12:20] = 1
+    layer = viewer.add_labels(labels, **trimap_settings())
+    widget = StackWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    qtbot.waitUntil(lambda: widget.proposing.run_button.isEnabled())
+    widget.proposing.run_button.click()
+    qtbot.waitUntil(lambda: not widget.busy)
+    assert layer.data[2].any()
+
+    def copies() -> list[PlaneEdit]:
+        return [each for each in gc.get_objects() if isinstance(each, PlaneEdit) and each.before is not None]
+
+    qtbot.waitUntil(lambda: not copies())
 
 
 @pytest.mark.parametrize("kind", [TrimapWidget, ForegroundWidget, MeasureWidget, StackWidget, TrainingWidget])
