@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from magicgui.widgets import ComboBox, SpinBox
 from napari.layers import Layer
-from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout, QPushButton
 
+from napari_lsa_matting.form_rows import FormRows
 from napari_lsa_matting.panel import add_row, show_row, side_by_side
 from napari_lsa_matting.stack_frames import frame_axes
 
 
-class FrameRange:
+class FrameRange(FormRows):
     """Rows of a form: the axis of the frames, the first and the last one, and buttons for one or all.
 
     Parameters
@@ -33,11 +33,8 @@ class FrameRange:
         Choose the frame that is seen, which is up to the widget, and all.
     """
 
-    changed = Signal()
-    """Another axis or range was chosen."""
-
     def __init__(self, form: QFormLayout, deed: str = "matte or propose for", noun: str = "frame") -> None:
-        self._form = form
+        super().__init__(form)
         self._axes_of: object = None
         self._range_of: object = None
         self.axis = ComboBox(
@@ -53,7 +50,7 @@ class FrameRange:
         labels = f"{noun.capitalize()}s along", f"From {noun}", f"To {noun}"
         for label, control in zip(labels, (self.axis, self.first, self.last), strict=True):
             add_row(form, label, control)
-            control.changed.connect(self._note_change)
+        self._follow(self.axis, self.first, self.last)
         self._buttons = side_by_side(self.this_button, self.all_button)
         form.addRow(self._buttons)
 
@@ -101,6 +98,3 @@ class FrameRange:
 
     def _choose_all(self, _: bool = False) -> None:
         self.first.value, self.last.value = 0, int(self.last.max)
-
-    def _note_change(self, _: object = None) -> None:
-        self.changed.emit()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
 from napari.layers import Image
-from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout
 
 from lsa_engine.errors import InputError
+from napari_lsa_matting.form_rows import FormRows
 from napari_lsa_matting.frame_range import FrameRange
 from napari_lsa_matting.layers import is_matte, made_as, spatial_shape
 from napari_lsa_matting.measurement import Matte, has_volume, objects_of, seen_frame, series_axes
@@ -29,7 +29,7 @@ _EXTENTS = {
 }
 
 
-class MatteRow:
+class MatteRow(FormRows):
     """A row of a form: which alphas make rows of the table.
 
     Parameters
@@ -40,11 +40,9 @@ class MatteRow:
         Whose layers.
     """
 
-    changed = Signal()
-    """Others were chosen, or selected in the layer list."""
-
     def __init__(self, form: QFormLayout, viewer: ViewerModel) -> None:
-        self._form, self._viewer = form, viewer
+        super().__init__(form)
+        self._viewer = viewer
         self._taken_for: Image | None = None
         self.take = ComboBox(
             choices=[],
@@ -52,7 +50,7 @@ class MatteRow:
             "or Shift): a row of the table for each.",
         )
         add_row(form, "Take", self.take)
-        self.take.changed.connect(self._note_change)
+        self._follow(self.take)
         viewer.layers.selection.events.changed.connect(self._note_change)
 
     def let_go(self) -> None:
@@ -100,11 +98,8 @@ class MatteRow:
         layers = [unwrap(layer) for layer in self._viewer.layers]
         return [each for each in layers if is_matte(each) and each is not image and made_as(each) in (None, "alpha")]
 
-    def _note_change(self, _: object = None) -> None:
-        self.changed.emit()
 
-
-class ExtentRows:
+class ExtentRows(FormRows):
     """Rows of a form: planes or volumes, what is seen or frame by frame, and which frames.
 
     Parameters
@@ -115,11 +110,9 @@ class ExtentRows:
         Where it stands is "this slice".
     """
 
-    changed = Signal()
-    """Something else was chosen."""
-
     def __init__(self, form: QFormLayout, viewer: ViewerModel) -> None:
-        self._form, self._viewer = form, viewer
+        super().__init__(form)
+        self._viewer = viewer
         self._alpha: Image | None = None
         self.extent = ComboBox(
             choices=[],
@@ -129,7 +122,7 @@ class ExtentRows:
         add_row(form, "Measure", self.extent)
         self.range = FrameRange(form, "measure")
         self.range.this_button.clicked.connect(self._choose_seen)
-        self.extent.changed.connect(self._note_change)
+        self._follow(self.extent)
         self.range.changed.connect(self._note_change)
 
     @property
@@ -174,9 +167,6 @@ class ExtentRows:
             seen = seen_frame(self._viewer, self._alpha, self.along)
             if seen is not None:
                 self.range.choose(seen)
-
-    def _note_change(self, _: object = None) -> None:
-        self.changed.emit()
 
 
 def _offer(box: ComboBox, choices: list[tuple[str, Any]]) -> None:
