@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_lsa_matting.layers import Index, full_data
+from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.trimap_layer import plane_of
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class PlaneWriter(QObject):
     Attributes
     ----------
     left_alone : list of tuple of int
-        Planes that are no longer as they were, or for which the layer was given other data.
+        Planes that are no longer as they were, that the layer no longer has, or that could not be written.
     """
 
     finished = Signal()
@@ -110,11 +111,14 @@ class PlaneWriter(QObject):
 
     def _write_some(self) -> None:
         if full_data(self._layer) is not self._data:
-            self.left_alone += [edit.index for edit in self._waiting]
-            self._waiting.clear()
+            self._give_up()
         end = time.perf_counter() + _SECONDS_AT_ONCE
-        while self._waiting and time.perf_counter() < end:
-            self._write_part(self._waiting[0])
+        try:
+            while self._waiting and time.perf_counter() < end:
+                self._write_part(self._waiting[0])
+        except Exception as error:  # noqa: BLE001 (the data may be files: else it came back at every turn of the loop)
+            self._give_up()
+            notify_error(error)
         if not self._waiting:
             self._timer.stop()
             self._history.close()
@@ -122,6 +126,10 @@ class PlaneWriter(QObject):
                 self._layer.refresh()
             self.finished.emit()
             self.deleteLater()
+
+    def _give_up(self) -> None:
+        self.left_alone += [edit.index for edit in self._waiting]
+        self._waiting.clear()
 
     def _write_part(self, edit: PlaneEdit) -> None:
         changes = edit.changes

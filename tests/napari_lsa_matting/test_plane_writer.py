@@ -58,6 +58,21 @@ def test_nothing_more_is_written_to_a_layer_that_was_given_other_data(qtbot: Any
     assert (layer.data == 1).all()
 
 
+def test_an_error_of_the_data_ends_the_writing_and_is_told_once(qtbot: Any, notifications: list[str]) -> None:
+    labels = np.zeros((3, 40, 50), np.uint8)
+    layer = ViewerModel().add_labels(labels)
+    owner = QObject()
+    after = np.full((40, 50), 2, np.uint8)
+    edits = [PlaneEdit((plane,), find_changes(labels[plane], after)) for plane in (1, 2)]
+    writer = PlaneWriter(layer, edits, owner)
+    writer.start()
+    labels.flags.writeable = False  # as a file that can no longer be written
+    with qtbot.waitSignal(writer.finished):
+        pass
+    assert writer.left_alone == [(1,), (2,)]
+    assert notifications == ["assignment destination is read-only"]
+
+
 def test_the_history_keeps_four_bytes_for_a_place_in_a_usual_plane() -> None:
     changes = find_changes(np.zeros((300, 400), np.uint8), np.ones((300, 400), np.uint8))
     assert changes.rows.dtype == changes.columns.dtype == np.uint16
