@@ -107,9 +107,15 @@ def plane_of(layer: Labels, index: Index) -> Any:
 
 def problem_of_writing(layer: Labels) -> str | None:
     """Return why a trimap layer cannot be changed, or None."""
-    if hasattr(full_data(layer), "dask"):
+    data = full_data(layer)
+    if hasattr(data, "dask"):
         return (
             f"The trimap {layer.name!r} is a lazy array, which cannot be painted on: make one with the Trimap widget."
+        )
+    if getattr(data, "read_only", False) or (isinstance(data, np.ndarray) and not data.flags.writeable):
+        return (
+            f"The labels of {layer.name!r} may only be read, so they cannot be painted on: open them for writing, or "
+            "make a trimap with the Trimap widget."
         )
     return None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_lsa_matting.trimap_layer import add_trimap_layer, examine, find_islands
+from napari_lsa_matting.trimap_layer import add_trimap_layer, examine, find_islands, problem_of_writing
 
 
 def test_a_new_trimap_has_names_colours_and_a_brush(viewer_model: ViewerModel) -> None:
@@ -80,3 +82,23 @@ def test_tiny_islands_are_counted_and_found() -> None:
     labels[35, 40:42] = labels[2, 50] = 2
     text = find_islands(labels)[1].text
     assert text.startswith("There are 2 tiny islands of background (9 pixels or fewer), the first at row 2, column 50:")
+
+
+@pytest.mark.parametrize("kind", ["array", "file", "zarr"])
+def test_labels_that_may_only_be_read_are_said_to_be_so(kind: str, tmp_path: Path) -> None:
+    labels = np.zeros((6, 8), np.uint8)
+    if kind == "zarr":
+        zarr = pytest.importorskip("zarr")
+        zarr.create_array(tmp_path / "a.zarr", data=labels)
+        own, lent = (zarr.open_array(tmp_path / "a.zarr", mode=mode) for mode in ("r+", "r"))
+    elif kind == "file":
+        np.save(tmp_path / "a.npy", labels)
+        own, lent = (np.load(tmp_path / "a.npy", mmap_mode=mode) for mode in ("r+", "r"))
+    else:
+        own, lent = labels.copy(), labels
+        lent.flags.writeable = False
+    viewer = ViewerModel()
+    assert problem_of_writing(viewer.add_labels(own, name="own")) is None
+    problem = problem_of_writing(viewer.add_labels(lent, name="lent"))
+    assert problem is not None
+    assert problem.startswith("The labels of 'lent' may only be read, so they cannot be painted on")
