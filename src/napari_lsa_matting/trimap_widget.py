@@ -122,8 +122,10 @@ class TrimapWidget(Panel):
             self.save.offer(*offered)
         self.sources.refresh(image, trimap)
         self._show_problem()
-        for button in (*self.paint_buttons.values(), self.undo_button):
+        for button in self.paint_buttons.values():
             button.setEnabled(trimap is not None)
+        # Until a change is written whole, what lies before it in the history would be taken back below it.
+        self.undo_button.setEnabled(trimap is not None and self._writer is None)
         place_problem = None if trimap is None else self._place_problem(trimap)
         lazy = None if trimap is None else problem_of_writing(trimap)
         self.tools.refresh(trimap, trimap is not None and (lazy or place_problem) is None and not self.working)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import lsa_engine as lsa
+from napari_lsa_matting import plane_writer
 from napari_lsa_matting.trimap_layer import trimap_settings
 from trimaps import open_trimap, settle
 
@@ -63,6 +64,29 @@ def test_a_trimap_of_a_segmentation_that_was_replaced_meanwhile_is_dropped(
     assert [each.name for each in viewer.layers] == ["cells"]
     assert widget.controls.outcome.text() == "'cells' was removed or replaced meanwhile, so its trimap was dropped."
     assert not widget.code.button.isEnabled()
+
+
+def test_nothing_can_be_taken_back_by_the_button_while_a_change_is_written(
+    scene_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plane_writer, "_AT_ONCE", 5)
+    monkeypatch.setattr(plane_writer, "_SECONDS_AT_ONCE", 1e-4)  # in many turns of the event loop
+    widget = open_trimap(scene_viewer)
+    layer = scene_viewer.layers["trimap"]
+    original = layer.data.copy()
+    layer.data_setitem(tuple(np.indices((9, 64)).reshape(2, -1)), 1)
+    settle(qtbot, widget)
+    edited = layer.data.copy()
+    widget.tools.buttons["widen"].click()
+    qtbot.waitUntil(lambda: not widget.tool_controls.busy)
+    assert widget.working  # made, and being written
+    widget.undo_button.click()
+    settle(qtbot, widget)
+    assert (layer.data == 0).sum() > (edited == 0).sum() + 50
+    widget.undo_button.click()
+    np.testing.assert_array_equal(layer.data, edited)
+    widget.undo_button.click()
+    np.testing.assert_array_equal(layer.data, original)
 
 
 def test_after_a_trimap_is_removed_there_is_none_to_save_and_no_run_is_asked_for(scene_viewer: Any, qtbot: Any) -> None:
