@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_lsa_matting.layers import Index, full_data, spatial_shape
+from napari_lsa_matting.layers import Index, full_data, plane_at, spatial_shape
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -74,7 +74,7 @@ class Pixels:
 
     def read(self) -> NDArray[Any]:
         """Return the part in memory."""
-        return np.asarray(self.data[self.index] if self.index else self.data)
+        return np.asarray(plane_at(self.data, self.index))
 
 
 @dataclass(frozen=True, eq=False)

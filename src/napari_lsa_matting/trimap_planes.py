@@ -217,7 +217,7 @@ class PlanesRequest:
         made = MakeRequest(request, before).run(progress, cancel)
         if labels is not None:
             labels[index] = made.labels
-        changed = made.changes is not None and made.changes.values.size > 0
-        edit = PlaneEdit(index, made.changes, before) if made.changes is not None and changed else None
+        changes = made.changes
+        edit = PlaneEdit(index, changes, before) if changes is not None and changes.values.size > 0 else None
         strokes = PackedLabels.of(request.labels) if isinstance(request, StrokesRequest) else None
         return MadePlane(index, edit, made.inputs, made.record, strokes)
