@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton
 
 from lsa_engine.errors import InputError
 from napari_lsa_matting.autosave import autosave_of
+from napari_lsa_matting.checks import match_planes
 from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.labels_look import frozen_plane
 from napari_lsa_matting.latest_job import LatestJob
@@ -367,13 +368,9 @@ class TrimapWidget(Panel):
             return
         self._examination = examination
         texts = [finding.text for finding in examination.findings]
-        shape = plane_grid(trimap)[1]
-        if image is not None and plane_grid(image)[1] != shape:
-            height, width = plane_grid(image)[1]
-            texts.append(
-                f"The trimap is {shape[0]} × {shape[1]}, but {image.name!r} {height} × {width} pixels "
-                "(height × width): choose layers that belong together."
-            )
+        apart = None if image is None else match_planes(self.viewer, image, trimap).problem
+        if apart is not None:
+            texts.append(apart)
         elif not any(finding.blocks for finding in examination.findings):
             texts.insert(0, f"Ready to matte: {100 * examination.unknown:.0f} % of the pixels are unknown.")
         self.status.say(*texts, problem_of_writing(trimap))

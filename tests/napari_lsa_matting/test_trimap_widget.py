@@ -147,7 +147,21 @@ def test_a_size_that_does_not_fit_the_image_is_said(scene_viewer: Any, open_widg
     scene_viewer.add_image(np.zeros((20, 30)), name="small")
     widget.image.value = widget.image.choices[0]
     settle(qtbot, widget)
-    assert "The trimap is 48 × 64, but 'small' 20 × 30 pixels" in widget.status.text()
+    assert "'small' is 20 × 30 and 'trimap' 48 × 64 pixels" in widget.status.text()
+
+
+@pytest.mark.parametrize("place", [{"scale": (1, 1)}, {"translate": (10, 30)}])
+def test_a_trimap_that_does_not_lie_on_the_image_is_not_said_to_be_ready(
+    scene_viewer: Any, open_widget: Any, qtbot: Any, place: dict[str, Any]
+) -> None:
+    widget = open_widget(scene_viewer)
+    settle(qtbot, widget)
+    assert widget.status.text().startswith("Ready to matte")
+    for name, value in place.items():
+        setattr(scene_viewer.layers["trimap"], name, value)
+    settle(qtbot, widget)
+    assert "'trimap' has another scale or position than 'photo'" in widget.status.text()
+    assert "Ready" not in widget.status.text()
 
 
 def test_a_file_becomes_a_trimap_on_the_image(
