@@ -99,6 +99,13 @@ class ImagePlane:
             return merge_channels(array, self.merging)
         return array[..., :3] if array.ndim == 3 else array
 
+    def differs(self, sha256: str) -> bool:
+        """Return whether the colours are no longer those of a :func:`fingerprint`: work for a worker thread.
+
+        What is lazy is not read again.
+        """
+        return not isinstance(self.pixels, LazyPlane) and fingerprint(self.colours()) != sha256
+
     @property
     def merging(self) -> Merging | None:
         """How the channels in `pixels` are to be merged; None where it holds one picture."""

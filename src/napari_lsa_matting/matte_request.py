@@ -141,7 +141,7 @@ class MatteRequest:
                 self.session.live = begun(self.image, seen, settings, PackedLabels.of(self.labels), result)
         else:
             result = matte(image, trimap, method=settings.method, **options)
-        if fingerprint(image) != seen:
+        if self.image.differs(seen):
             raise ImageChangedError(
                 f"The pixels of {self.image.name!r} were changed while it was matted, so its matte was dropped: "
                 "run once more."

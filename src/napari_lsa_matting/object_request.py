@@ -139,7 +139,7 @@ class ObjectsRequest:
                 made = list(matte_objects(image, self.labels, **options))
         else:
             made = list(matte_objects(image, self.labels, **options))
-        if fingerprint(image) != seen:
+        if self.image.differs(seen):
             raise ImageChangedError(
                 f"The pixels of {self.image.name!r} were changed while it was matted, so its mattes were dropped: "
                 "run once more."

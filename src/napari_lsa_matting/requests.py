@@ -211,7 +211,7 @@ def _unit_planes(
 def _refuse_changed(image: ImagePlane, alpha: ImagePlane, inputs: Mapping[str, str]) -> None:
     """Refuse colours of a picture or an alpha that was drawn on since they were begun."""
     for plane, name in ((image, "image_sha256"), (alpha, "alpha_sha256")):
-        if fingerprint(plane.colours()) != inputs[name]:
+        if plane.differs(inputs[name]):
             raise ImageChangedError(
                 f"The pixels of {plane.name!r} were changed meanwhile, so its colours were dropped: run once more."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import lsa_engine as lsa
 from lsa_engine.progress import CancelToken, Progress
+from napari_lsa_matting.channels import Channels
 from napari_lsa_matting.layers import ImagePlane
 from napari_lsa_matting.matte_request import ImageChangedError, MatteRequest, MatteSettings
 from napari_lsa_matting.session import Session
@@ -91,14 +93,18 @@ def test_a_request_that_waits_for_another_s_network_can_be_cancelled(scene: Any,
         assert len(errors) == 1
 
 
+@pytest.mark.parametrize("channels", [None, Channels(0, "maximum"), Channels(0, "rgb")])
 def test_a_picture_drawn_on_during_the_run_is_noticed(
-    scene: Any, random_weights: str, monkeypatch: pytest.MonkeyPatch
+    scene: Any, random_weights: str, monkeypatch: pytest.MonkeyPatch, channels: Channels | None
 ) -> None:
     request = matte_request(scene, random_weights)
+    if channels is not None:  # what is matted is then a picture made of the layer's pixels
+        plane = ImagePlane(np.moveaxis(scene.image, -1, 0).copy(), (0.0, 1.0), "photo", channels)
+        request = replace(request, image=plane)
     predict = lsa.Matter.predict
 
     def draw_meanwhile(matter: Any, **settings: Any) -> Any:
-        request.image.pixels[5, 5] = 0
+        request.image.pixels[..., :2] = 0
         return predict(matter, **settings)
 
     monkeypatch.setattr(lsa.Matter, "predict", draw_meanwhile)

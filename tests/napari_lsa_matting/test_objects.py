@@ -13,9 +13,14 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from lsa_engine.inference.objects import matte_objects
-from napari_lsa_matting.layers import METADATA_KEY, calibration
+from lsa_engine.progress import CancelToken
+from napari_lsa_matting.channels import Channels
+from napari_lsa_matting.layers import METADATA_KEY, ImagePlane, calibration
+from napari_lsa_matting.matte_request import ImageChangedError, MatteSettings
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.object_layers import with_axis_in_front
+from napari_lsa_matting.object_request import Band, ObjectsRequest
+from napari_lsa_matting.session import Session
 
 _PLACE: dict[str, Any] = {"scale": (0.5, 0.5), "translate": (3, 4), "units": ("um", "um")}
 
@@ -130,6 +135,30 @@ def test_the_network_serves_all_objects(widget: MattingWidget, qtbot: Any) -> No
     run(qtbot, widget)
     report = widget.viewer.layers["alpha mother"].metadata[METADATA_KEY]["report"]
     assert report["weights"] == "random-lite"
+
+
+@pytest.mark.parametrize("channels", [None, Channels(0, "mean")])
+def test_mattes_of_objects_in_a_picture_that_is_drawn_on_meanwhile_are_refused(
+    cells: Any, monkeypatch: pytest.MonkeyPatch, channels: Channels | None
+) -> None:
+    pixels = cells[0].copy() if channels is None else np.stack([cells[0]] * 2)
+
+    def draw_meanwhile(*inputs: Any, **settings: Any) -> Any:
+        made = list(matte_objects(*inputs, **settings))
+        pixels[..., 5] = 1
+        return made
+
+    monkeypatch.setattr("lsa_engine.inference.objects.matte_objects", draw_meanwhile)
+    request = ObjectsRequest(
+        session=Session(),
+        image=ImagePlane(pixels, (0.0, 1.0), "actin", channels),
+        labels=cells[1],
+        names={label: str(label) for label in (3, 7, 8)},
+        band=Band(5, 5, (1.0, 1.0)),
+        settings=MatteSettings(method="closed-form"),
+    )
+    with pytest.raises(ImageChangedError, match="'actin' were changed while it was matted"):
+        request.run(lambda _: None, CancelToken())
 
 
 def test_an_axis_in_front_leaves_turned_and_sheared_planes_where_they_are() -> None:
