@@ -69,18 +69,19 @@ def test_a_trimap_of_a_segmentation_that_was_replaced_meanwhile_is_dropped(
 def test_nothing_can_be_taken_back_by_the_button_while_a_change_is_written(
     scene_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plane_writer, "_AT_ONCE", 5)
-    monkeypatch.setattr(plane_writer, "_SECONDS_AT_ONCE", 1e-4)  # in many turns of the event loop
     widget = open_trimap(scene_viewer)
     layer = scene_viewer.layers["trimap"]
     original = layer.data.copy()
     layer.data_setitem(tuple(np.indices((9, 64)).reshape(2, -1)), 1)
     settle(qtbot, widget)
     edited = layer.data.copy()
-    widget.tools.buttons["widen"].click()
-    qtbot.waitUntil(lambda: not widget.tool_controls.busy)
-    assert widget.working  # made, and being written
-    widget.undo_button.click()
+    with monkeypatch.context() as patch:  # which ends before the widget is closed and waits for the writer
+        patch.setattr(plane_writer, "_SECONDS_AT_ONCE", 0)  # nothing is written, however often it is its turn
+        widget.tools.buttons["widen"].click()
+        qtbot.waitUntil(lambda: not widget.tool_controls.busy)
+        assert widget.working  # made, and being written
+        widget.undo_button.click()
+        np.testing.assert_array_equal(layer.data, edited)
     settle(qtbot, widget)
     assert (layer.data == 0).sum() > (edited == 0).sum() + 50
     widget.undo_button.click()
