@@ -16,8 +16,8 @@ from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, Progress, ProgressCallback, Steps
 from napari_lsa_matting.layers import ImagePlane, Index, full_data, plane_at, values_range
 from napari_lsa_matting.live_state import PackedLabels, repeatable
-from napari_lsa_matting.matte_request import MatteRequest, MatteSettings
-from napari_lsa_matting.stack_frames import Frames, KindsRequest, kind_of
+from napari_lsa_matting.matte_request import ImageChangedError, MatteRequest, MatteSettings
+from napari_lsa_matting.stack_frames import Frames, KindsRequest, kind_of, some_frames
 from napari_lsa_matting.stack_problems import no_trimap_in
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class StackRequest:
         Raises
         ------
         ImageChangedError
-            If a frame was drawn on while it was matted.
+            If a frame was drawn on during the run.
         LsaError
             If no frame has a usable trimap, and as :func:`lsa_engine.matte`.
         """
@@ -186,6 +186,7 @@ class StackRequest:
                 report=outcome.result.report,
             )
             records.append({"plane": list(index), **outcome.record()})
+        self._refuse_changed(mattes, cancel)
         reports = [matte.report for matte in mattes.values()]
         notes = Counter(note for report in reports for note in report.notes)
         return StackOutcome(
@@ -199,6 +200,20 @@ class StackRequest:
             f"{time.perf_counter() - start:.1f} s.",
             notes=tuple(note if times == len(reports) else f"{note} ({times} frames)" for note, times in notes.items()),
         )
+
+    def _refuse_changed(self, mattes: Mapping[int, FrameMatte], cancel: CancelToken) -> None:
+        """Refuse mattes if a frame was drawn on after its turn."""
+        steps = Steps("comparing", len(mattes), None, cancel)
+        changed = []
+        for frame, matte in mattes.items():
+            if self.image.frame(frame).differs(matte.image_sha256):
+                changed.append(frame)
+            steps.advance()
+        if changed:
+            raise ImageChangedError(
+                f"The pixels of {self.image.name!r} were changed in {some_frames(changed)} while it was matted, so its "
+                "mattes were dropped: run once more."
+            )
 
     def _usable_trimaps(self, progress: ProgressCallback, cancel: CancelToken) -> dict[int, NDArray[Any]]:
         steps = Steps("reading the trimaps", len(self.wanted), progress, cancel)

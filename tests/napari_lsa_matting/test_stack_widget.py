@@ -354,6 +354,56 @@ def test_an_image_that_goes_during_the_run_drops_the_mattes(
     assert widget.controls.outcome.text().startswith("The image was removed or replaced meanwhile")
 
 
+@pytest.mark.parametrize("frame", [0, 4])
+def test_a_frame_that_is_drawn_on_during_the_run_drops_the_mattes(
+    stack_viewer: Any, open_widget: Any, qtbot: Any, brake: Any, notifications: list[str], frame: int
+) -> None:
+    widget = open_widget(stack_viewer)
+    widget.controls.run_button.click()
+    qtbot.waitUntil(brake[0].is_set)  # the first of the two is done
+    stack_viewer.layers["stack"].data[frame, :5] = 0
+    brake[1].set()
+    settle(qtbot, widget)
+    assert "alpha of stack" not in stack_viewer.layers
+    assert notifications == [widget.controls.outcome.text()]
+    assert notifications[0].startswith("The pixels of 'stack' were changed")
+
+
+def test_layers_renamed_and_a_viewer_in_3d_do_not_lose_the_mattes_of_a_run_under_way(
+    stack_viewer: Any, open_widget: Any, qtbot: Any, brake: Any
+) -> None:
+    widget = open_widget(stack_viewer)
+    widget.controls.run_button.click()
+    qtbot.waitUntil(brake[0].is_set)
+    stack_viewer.layers["stack"].name = "film"
+    stack_viewer.layers.remove("trimap")
+    stack_viewer.dims.ndisplay = 3
+    brake[1].set()
+    settle(qtbot, widget)
+    alpha = stack_viewer.layers["alpha of film"]
+    assert alpha.data.shape == (_FRAMES, _HEIGHT, _WIDTH)
+    np.testing.assert_array_equal(alpha.scale, stack_viewer.layers["film"].scale)
+    assert widget.controls.reason.text().startswith("There is no trimap")
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_trimap_that_goes_while_proposals_are_made_drops_them(
+    stack_viewer: Any, open_widget: Any, qtbot: Any, how: str
+) -> None:
+    widget = open_widget(stack_viewer)
+    widget.proposing.run_button.click()
+    if how == "removed":
+        stack_viewer.layers.remove("trimap")
+    else:
+        stack_viewer.layers["trimap"].data = labels_of(0, 6)
+    settle(qtbot, widget)
+    assert widget.proposing.outcome.text() == (
+        "The trimap was removed or replaced meanwhile, so the proposals were dropped."
+    )
+    if how == "replaced":
+        np.testing.assert_array_equal(stack_viewer.layers["trimap"].data, labels_of(0, 6))
+
+
 def test_what_is_painted_while_proposals_are_made_stays(
     stack_viewer: Any, open_widget: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
