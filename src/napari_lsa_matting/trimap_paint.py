@@ -37,6 +37,8 @@ def make_paint_buttons(viewer: ViewerModel, trimap: LayerChoice) -> dict[int, QP
 def _take_brush(viewer: ViewerModel, trimap: LayerChoice, label: int, _: bool = False) -> None:
     """Select the trimap layer and paint with a label; unknown, label 0, is napari's eraser."""
     layer = trimap.layer
+    if layer is None:  # removed since the button was enabled
+        return
     viewer.layers.selection.active = layer
     layer.mode = "erase" if label == UNKNOWN else "paint"
     if label != UNKNOWN:

@@ -142,7 +142,7 @@ class TrimapWidget(Panel):
     def open_file(self, path: str | Path) -> None:
         """Add the trimap in a file to the viewer, on the image that is chosen; an error is shown as a notification."""
         image = self.image.layer
-        problem = self._place_problem(image)
+        problem = "There is no image to put a trimap on: open one." if image is None else self._place_problem(image)
         if problem is not None:
             notify_error(InputError(problem))
             return
@@ -154,6 +154,9 @@ class TrimapWidget(Panel):
     def use_tool(self, name: str) -> None:
         """Change the trimap with a tool: "widen", "narrow", "smooth", "fill" or "islands"."""
         trimap = self.trimap.layer
+        if trimap is None or self._place_problem(trimap) is not None:  # changed since the last look
+            self.refresh()
+            return
         index = plane_index(trimap, self.viewer)
         labels = frozen_plane(trimap, index)
         title, request = self.tools.request(name, trimap, labels)
@@ -190,7 +193,7 @@ class TrimapWidget(Panel):
         self.paint_buttons = make_paint_buttons(self.viewer, self.trimap)
         self.undo_button = QPushButton("Undo")
         self.undo_button.setToolTip("Take back the last stroke or change; Ctrl+Z does so on the selected layer.")
-        self.undo_button.clicked.connect(lambda: self.trimap.layer.undo())
+        self.undo_button.clicked.connect(self._undo)
         grid = QGridLayout()
         for number, button in enumerate((*self.paint_buttons.values(), self.undo_button)):
             grid.addWidget(button, *divmod(number, 2))
@@ -198,7 +201,14 @@ class TrimapWidget(Panel):
         self.status = Message()
         paint.addRow(self.status)
 
+    def _undo(self, _: bool = False) -> None:
+        if self.trimap.layer is not None:  # else removed since the last look
+            self.trimap.layer.undo()
+
     def _make_new(self, _: bool = False) -> None:
+        if self.image.layer is None:  # removed since the last look
+            self.refresh()
+            return
         layer = add_trimap_layer(self.viewer, self.image.layer, {})
         self._autosave.note_pair(self.image.layer, layer)
         layer.mode = "paint"

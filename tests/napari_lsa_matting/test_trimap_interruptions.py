@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,50 @@ def test_a_trimap_of_a_segmentation_that_was_replaced_meanwhile_is_dropped(
 
 
 def test_nothing_can_be_taken_back_by_the_button_while_a_change_is_written(
+def test_a_trimap_renamed_and_a_viewer_in_3d_do_not_lose_a_change_under_way(scene_viewer: Any, qtbot: Any) -> None:
+    widget = open_trimap(scene_viewer)
+    layer = scene_viewer.layers["trimap"]
+    before = layer.data.copy()
+    settle(qtbot, widget)
+    widget.tools.buttons["widen"].click()
+    layer.name = "mine"
+    scene_viewer.dims.ndisplay = 3
+    settle(qtbot, widget)
+    assert (layer.data == 0).sum() > (before == 0).sum() + 50
+    assert "switch it back to two dimensions" in widget.status.text()
+    assert not widget.tools.buttons["widen"].isEnabled()
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_a_change_of_a_trimap_that_was_removed_meanwhile_is_dropped(scene_viewer: Any, qtbot: Any) -> None:
+    widget = open_trimap(scene_viewer)
+    settle(qtbot, widget)
+    widget.tools.buttons["widen"].click()
+    scene_viewer.layers.remove("trimap")
+    settle(qtbot, widget)
+    assert widget.tool_controls.outcome.text() == (
+        "'trimap' was removed or replaced meanwhile, so the change was dropped."
+    )
+    assert [layer.name for layer in scene_viewer.layers] == ["photo"]
+
+
+def test_buttons_pressed_right_after_their_layers_were_removed_do_nothing(
+    scene_viewer: Any, qtbot: Any, tmp_path: Path, notifications: list[str]
+) -> None:
+    widget = open_trimap(scene_viewer)
+    settle(qtbot, widget)
+    buttons = [*widget.tools.buttons.values(), *widget.paint_buttons.values(), widget.undo_button, widget.new_button]
+    scene_viewer.layers.clear()
+    for button in buttons:
+        button.click()
+    assert notifications == []
+    widget.open_file(tmp_path / "trimap.png")
+    assert notifications == ["There is no image to put a trimap on: open one."]
+    settle(qtbot, widget)
+    assert not any(button.isEnabled() for button in buttons)
+
+
     scene_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widget = open_trimap(scene_viewer)
