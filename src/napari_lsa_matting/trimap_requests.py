@@ -14,6 +14,7 @@ from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from lsa_engine.versions import versions
 from napari_lsa_matting.layers import ImagePlane, LazyPlane, fingerprint
+from napari_lsa_matting.matte_request import ImageChangedError
 from napari_lsa_matting.plane_writer import PlaneChanges, find_changes
 
 if TYPE_CHECKING:
@@ -334,6 +335,8 @@ class MakeRequest:
 
         Raises
         ------
+        ImageChangedError
+            If what it is made from was drawn on meanwhile.
         LsaError
             As the request.
         """
@@ -345,6 +348,12 @@ class MakeRequest:
         inputs = {name: fingerprint(array) for name, array in request.given().items()}
         labels = request.run(progress, cancel)
         steps = Steps("comparing", 1, None, cancel)
+        # Labels are copies, but not pictures.
+        for name, array in request.given().items():
+            if fingerprint(array) != inputs[name]:
+                raise ImageChangedError(
+                    f"The {name} was changed while a trimap was made from it, so that was dropped: try it again."
+                )
         changes, stale = None, False
         if before is not None:
             changes = find_changes(before, labels)
