@@ -290,7 +290,7 @@ class ForegroundWidget(Panel):
             made = {"kind": kind, **facts, **outcome.inputs, "versions": outcome.versions}
             layer = session.output(image, (kind, index))
             if isinstance(layer, Image) and layer in self.viewer.layers and layer.data.shape[-3:] == pixels.shape:
-                update_output(layer, pixels, index, made, channels)
+                update_output(layer, pixels, image, index, made, channels)
                 shown.append(layer)
                 continue
             layer = add_output(

@@ -14,6 +14,7 @@ from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
 from lsa_engine.errors import InputError
+from napari_lsa_matting.placing import put_in_place
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -371,10 +372,16 @@ def add_output(
 
 
 def update_output(
-    layer: Image, data: NDArray[Any], index: Index, facts: Mapping[str, Any], channels: Channels | None = None
+    layer: Image,
+    data: NDArray[Any],
+    source: Image,
+    index: Index,
+    facts: Mapping[str, Any],
+    channels: Channels | None = None,
 ) -> None:
-    """Give a layer of an earlier run the new result, and leave all that the user has changed on it."""
+    """Give a layer of an earlier run the new result, in its source's place; its name and looks stay as they are."""
     layer.data = as_layer_data(data, index, channels)
+    put_in_place(layer, calibration(source, index, channels))
     layer.metadata = with_provenance(layer.metadata, **facts)
 
 

@@ -104,7 +104,7 @@ class MatteLayers:
         channels = outcome.image.channels
         alpha = self._find(image, index, "alpha")
         if alpha is not None and alpha.data.shape[-2:] == result.alpha.shape:
-            update_output(alpha, result.alpha, index, {"kind": "alpha", **facts}, channels)
+            update_output(alpha, result.alpha, image, index, {"kind": "alpha", **facts}, channels)
         else:
             alpha = add_output(
                 self._viewer,
@@ -126,7 +126,7 @@ class MatteLayers:
             if pixels is None or layer.data.shape[-2:] != pixels.shape:
                 layer.visible = False
             else:
-                update_output(layer, pixels, index, {"kind": kind, **facts}, channels)
+                update_output(layer, pixels, image, index, {"kind": kind, **facts}, channels)
         self.changed.emit()
         return alpha
 
@@ -165,7 +165,7 @@ class MatteLayers:
         layer = self._find(image, index, kind)
         if layer is not None and layer.data.shape[-pixels.ndim :] == pixels.shape:
             self._follow(layer)
-            update_output(layer, pixels, index, facts, channels)
+            update_output(layer, pixels, image, index, facts, channels)
             return layer
         look = _LOOKS[kind]
         layer = add_output(

@@ -12,6 +12,7 @@ from napari.layers import Labels, Points
 
 from lsa_engine.errors import InputError
 from napari_lsa_matting.layers import METADATA_KEY, calibration, made_as, plane_grid, with_provenance
+from napari_lsa_matting.placing import put_in_place
 from napari_lsa_matting.session import session_of
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def show_centroids(
     facts = {"kind": KIND, **facts, "columns": list(features), "points": len(points)}
     if isinstance(layer, Points) and layer in viewer.layers and len(layer.data) == _count_of(layer):
         layer.data = points
+        put_in_place(layer, calibration(alpha))
         layer.features = features
         layer.metadata = with_provenance(layer.metadata, **facts)
         return layer

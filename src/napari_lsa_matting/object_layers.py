@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_lsa_matting.layers import Index, add_output, calibration, update_output, with_provenance
+from napari_lsa_matting.placing import put_in_place
 from napari_lsa_matting.session import session_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def show_separately(
         purpose = ("alpha of object", index, label)
         layer = session.output(image, purpose)
         if isinstance(layer, Image) and layer in viewer.layers and layer.data.shape[-2:] == alpha.shape:
-            update_output(layer, alpha, index, facts, channels)
+            update_output(layer, alpha, image, index, facts, channels)
         else:
             layer = add_output(
                 viewer,
@@ -87,9 +88,11 @@ def show_stacked(viewer: ViewerModel, image: Image, index: Index, labels: Labels
     leading = len(index) + (channels is not None)
     stack = stack.reshape(len(stack), *(1,) * leading, *stack.shape[1:])
     purpose = ("alphas of objects", index)
+    place = with_axis_in_front(calibration(image, index, channels))
     layer = session.output(image, purpose)
     if isinstance(layer, Image) and layer in viewer.layers and layer.data.shape == stack.shape:
         layer.data = stack
+        put_in_place(layer, place)
         layer.metadata = with_provenance(layer.metadata, **facts)
         return layer
     layer = viewer.add_image(
@@ -99,7 +102,7 @@ def show_stacked(viewer: ViewerModel, image: Image, index: Index, labels: Labels
         colormap="gray",
         contrast_limits=(0.0, 1.0),
         rgb=False,
-        **with_axis_in_front(calibration(image, index, channels)),
+        **place,
     )
     session.remember_output(image, purpose, layer)
     return layer

@@ -54,7 +54,7 @@ class StackLayers:
         records = [record for record in kept if record["plane"] not in planes] + outcome.records
         facts = {"kind": "alpha", **facts, "frames": sorted(records, key=lambda record: record["plane"])}
         if layer is not None:
-            update_output(layer, outcome.alpha, (), facts, channels)
+            update_output(layer, outcome.alpha, image, (), facts, channels)
         else:
             layer = add_output(
                 self._viewer,

@@ -189,7 +189,7 @@ def test_an_update_leaves_what_the_user_has_set(viewer_model: ViewerModel) -> No
     alpha = add_output(viewer_model, np.zeros((48, 64), np.float32), photo, (), name="alpha", facts={"kind": "alpha"})
     alpha.colormap, alpha.opacity, alpha.name = "magma", 0.3, "mine"
     alpha.metadata = {**alpha.metadata, "note": "keep"}
-    update_output(alpha, np.ones((48, 64), np.float32), (), {"kind": "alpha", "run": 2})
+    update_output(alpha, np.ones((48, 64), np.float32), photo, (), {"kind": "alpha", "run": 2})
     assert (alpha.colormap.name, alpha.opacity, alpha.name) == ("magma", 0.3, "mine")
     assert alpha.metadata == {"note": "keep", METADATA_KEY: {"kind": "alpha", "run": 2}}
     assert float(alpha.data.min()) == 1.0
