@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent
-from qtpy.QtGui import QImage, QPalette, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from qtpy.QtGui import QImage, QPalette, QPixmap
+from qtpy.QtWidgets import QLabel
+
+from napari_lsa_matting.proportions import KeepsProportions
 
 _DARKEST = 8  # of 255: rounding makes what was drawn in black, and is half transparent, a little lighter
 
 
-class ProfileView(QLabel):
+class ProfileView(KeepsProportions, QLabel):
     """The mean gradient of the foreground against alpha, before and after; hidden until there is one."""
 
     def __init__(self) -> None:
@@ -20,14 +22,14 @@ class ProfileView(QLabel):
         self._ink = ""
         self.setToolTip("Assumption 1: a foreground should be smooth where alpha is near 0.")
         self.setScaledContents(True)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.keep_proportions()
         self.hide()
 
     def show_picture(self, pixels: NDArray[np.uint8] | None) -> None:
         """Show a picture (h, w, 4), whose text and frame are black on nothing; None hides the label."""
         self._pixels, self._ink = pixels, ""
         self._draw()
-        self._fit()
+        self.updateGeometry()
         self.setVisible(pixels is not None)
 
     def changeEvent(self, event: QEvent | None) -> None:
@@ -36,10 +38,12 @@ class ProfileView(QLabel):
         if event is not None and event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
             self._draw()
 
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Keep the picture's proportions at every width of the dock."""
-        super().resizeEvent(event)
-        self._fit()
+    def heightForWidth(self, width: int) -> int:
+        """Return the height at which the picture keeps its proportions."""
+        if self._pixels is None:
+            return 1
+        rows, columns = self._pixels.shape[:2]
+        return max(1, round(width * rows / columns))
 
     def _draw(self) -> None:
         """Show the picture with text and frame in the theme's colour of text."""
@@ -52,8 +56,3 @@ class ProfileView(QLabel):
         height, width = pixels.shape[:2]
         image = QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
         self.setPixmap(QPixmap.fromImage(image))
-
-    def _fit(self) -> None:
-        if self._pixels is not None:
-            height, width = self._pixels.shape[:2]
-            self.setFixedHeight(max(1, round(self.width() * height / width)))

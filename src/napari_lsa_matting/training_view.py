@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtCore import QRectF, Qt
-from qtpy.QtGui import QPainter, QPaintEvent, QPalette, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtGui import QPainter, QPaintEvent, QPalette, QPixmap
+from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from napari_lsa_matting.panel import Message, describe_seconds
 from napari_lsa_matting.plot import CurvePlot
+from napari_lsa_matting.proportions import KeepsProportions
 from napari_lsa_matting.training_run import RunLog
 
 # In between: three times as light as the dark theme's ground, and a third as light as the light one's.
 LOSS_COLOUR, SCORE_COLOUR = "#2f86d6", "#c8641e"
 
 
-class PictureView(QWidget):
+class PictureView(KeepsProportions, QWidget):
     """A picture as wide as there is room, but not enlarged.
 
     Parameters
@@ -30,18 +31,20 @@ class PictureView(QWidget):
         super().__init__()
         self.captions = tuple(captions)
         self.pixmap = QPixmap()
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.keep_proportions()
 
     def show_file(self, path: Path | None) -> None:
         """Show another picture; None shows nothing."""
         self.pixmap = QPixmap() if path is None else QPixmap(str(path))
-        self._fit_height()
+        self.updateGeometry()
         self.update()
 
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Keep the picture's proportions."""
-        super().resizeEvent(event)
-        self._fit_height()
+    def heightForWidth(self, width: int) -> int:
+        """Return the height at which the picture keeps its proportions."""
+        if self.pixmap.isNull():
+            return 1
+        shown = self._shown_width(width)
+        return self._caption_height() + round(shown * self.pixmap.height() / self.pixmap.width())
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the picture."""
@@ -49,25 +52,20 @@ class PictureView(QWidget):
             return
         ratio = self.devicePixelRatioF()
         shown = self.pixmap.scaledToWidth(
-            round(self._shown_width() * ratio), Qt.TransformationMode.SmoothTransformation
+            round(self._shown_width(self.width()) * ratio), Qt.TransformationMode.SmoothTransformation
         )
         shown.setDevicePixelRatio(ratio)
         painter = QPainter(self)
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
-        width, height = self._shown_width() / len(self.captions), self._caption_height()
+        width, height = self._shown_width(self.width()) / len(self.captions), self._caption_height()
         for number, caption in enumerate(self.captions):
             box = QRectF(number * width, 0, width, height)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, caption)
         painter.drawPixmap(0, height, shown)
         painter.end()
 
-    def _shown_width(self) -> int:
-        return min(max(1, self.width()), self.pixmap.width())
-
-    def _fit_height(self) -> None:
-        if not self.pixmap.isNull():
-            height = round(self._shown_width() * self.pixmap.height() / self.pixmap.width())
-            self.setFixedHeight(self._caption_height() + height)
+    def _shown_width(self, width: int) -> int:
+        return min(max(1, width), self.pixmap.width())
 
     def _caption_height(self) -> int:
         return self.fontMetrics().height() + 4

@@ -44,7 +44,6 @@ def test_no_picture_hides_it(qtbot: Any) -> None:
     view = ProfileView()
     qtbot.addWidget(view)
     view.show_picture(picture())
-    view.resize(80, 10)
-    assert view.height() == 40
+    assert view.heightForWidth(80) == 40
     view.show_picture(None)
     assert view.isHidden()

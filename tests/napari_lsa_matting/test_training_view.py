@@ -27,13 +27,11 @@ def test_each_column_of_a_picture_has_its_caption_above_it(qtbot: Any, tmp_path:
     view = PictureView(("image", "trimap", "matte", "truth"))
     qtbot.addWidget(view)
     view.setStyleSheet("color: #ff0000;")
-    view.show()  # what is hidden is told of no size
     view.show_file(path)
-    view.resize(200, 10)
+    view.resize(200, view.heightForWidth(200))
     above = view.height() - 100
     assert view.fontMetrics().height() <= above < 40
     green = drawn(view)
     assert (green[above:] == 255).all()
     assert all(column.min() < 100 for column in np.split(green[:above], 4, axis=1))
-    view.resize(600, 10)  # not enlarged
-    assert view.height() == above + 200
+    assert view.heightForWidth(600) == above + 200  # not enlarged
