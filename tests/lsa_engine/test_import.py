@@ -29,7 +29,7 @@ sys.meta_path.insert(0, Blocker())
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
 
 
 def test_importing_the_engine_loads_neither_numpy_nor_torch() -> None:

@@ -21,6 +21,7 @@ from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_store import load_trimap
 from napari_lsa_matting.trimap_widget import TrimapWidget
+from widgets import settle
 
 Open = Callable[[Any], TrimapWidget]
 
@@ -145,7 +146,7 @@ def test_the_trimap_of_a_stack_comes_back_with_all_its_planes(
     first.add_image(stack, name="stack")
     widget = open_widget(first)
     widget.new_button.click()
-    qtbot.wait(300)
+    settle(qtbot, widget)
     layer = first.layers["trimap"]
     layer.data_setitem((np.array([2]), np.array([5]), np.array([6])), 2)
     qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
@@ -241,9 +242,10 @@ def test_labels_that_the_matting_widget_uses_as_a_trimap_are_saved_too(
 ) -> None:
     scene_viewer.layers.remove("trimap")
     photo = scene_viewer.layers["photo"]
-    scene_viewer.window.add_dock_widget(MattingWidget(scene_viewer))
+    widget = MattingWidget(scene_viewer)
+    scene_viewer.window.add_dock_widget(widget)
     labels = scene_viewer.add_labels(np.zeros((48, 64), np.uint8), name="mine", **calibration(photo))
-    qtbot.wait(300)
+    settle(qtbot, widget)
     edit(labels)
     qtbot.waitUntil(lambda: len(saved(user_folders)) == 1)
 

@@ -16,6 +16,7 @@ from napari_lsa_matting.layers import METADATA_KEY, with_provenance
 from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.training_pairs import TrainingPairs
 from napari_lsa_matting.trimap_layer import add_trimap_layer
+from widgets import run, settle
 
 _MERGED = {"rgb": "all, in colours", "mean": "mean", 1: "channel 1"}
 
@@ -43,13 +44,7 @@ def stained_viewer(make_napari_viewer_proxy: Any, scene: Any) -> Any:
 
 def choose(qtbot: Any, widget: Any, use: int | str) -> None:
     widget.channels.box.value = Channels(0 if widget.image.layer.ndim == 3 else 1, use)
-    qtbot.wait(200)
-
-
-def run(qtbot: Any, widget: Any) -> None:
-    qtbot.waitUntil(lambda: widget.controls.run_button.isEnabled())
-    widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy)
+    settle(qtbot, widget)
 
 
 @pytest.mark.parametrize("use", list(_MERGED))
@@ -91,7 +86,7 @@ def test_live_mode_goes_on_when_the_channel_slider_moves_and_ends_with_another_r
     widget.live_box.value = True
     qtbot.waitUntil(lambda: not widget.live.busy)
     stained_viewer.dims.set_point(0, 2)
-    qtbot.wait(300)
+    settle(qtbot, widget)
     assert widget.live.on
     assert stained_viewer.layers["alpha"].data.ndim == 2
     choose(qtbot, widget, "mean")
@@ -111,7 +106,7 @@ def test_what_no_label_tells_the_user_says_once_for_all_widgets(
     assert widget.channels.channels == other.channels.channels == Channels(0, "maximum")
     assert other.channels.box.value == Channels(0, "maximum")
     stained_viewer.layers["cells"].axis_labels = ("t", "y", "x")
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.channels.channels is None
     assert not widget.channels.box.native.isVisibleTo(widget)
 

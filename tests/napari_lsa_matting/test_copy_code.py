@@ -14,14 +14,13 @@ from lsa_engine.image_io import write_rgba
 from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
+from widgets import run
 
 
-def run(qtbot: Any, widget: MattingWidget, **settings: Any) -> None:
+def run_with(qtbot: Any, widget: MattingWidget, **settings: Any) -> None:
     for name, value in settings.items():
         getattr(widget.options, name).value = value
-    qtbot.wait(200)
-    widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy)
+    run(qtbot, widget)
 
 
 _RUNS: dict[str, dict[str, Any]] = {
@@ -40,7 +39,7 @@ def test_the_code_gives_the_same_alpha(
 ) -> None:
     widget = open_widget(scene_viewer)
     assert not widget.code.button.isEnabled()
-    run(qtbot, widget, **_RUNS[case])
+    run_with(qtbot, widget, **_RUNS[case])
     code = copied(widget.code)
     assert widget.code.status.text() == f"Copied; what it loads is in {saved_to}."
     np.testing.assert_allclose(execute(code)["alpha"], scene_viewer.layers["alpha"].data, atol=1e-4)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ import numpy as np
 import pytest
 
 import lsa_engine as lsa
+import lsa_engine.foreground.folders
 from lsa_engine.foreground.folders import RECORD
 from lsa_engine.image_io import read_alpha, read_image, write_alpha, write_image
 from napari_lsa_matting.foreground_widget import ForegroundWidget
+from widgets import run, settle
 
 _SIZE = 24
 
@@ -37,16 +41,8 @@ def widget(scene_viewer: Any, folders: tuple[Path, Path], tmp_path: Path, qtbot:
     widget.task.value = "folder"
     widget.folders.foregrounds.value, widget.folders.alphas.value = folders
     widget.folders.output.value = tmp_path / "out"
-    qtbot.wait(200)
+    settle(qtbot, widget)
     return widget
-
-
-def run(qtbot: Any, widget: ForegroundWidget) -> str:
-    qtbot.wait(200)
-    assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
-    widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy)
-    return str(widget.controls.outcome.text())
 
 
 def test_a_folder_is_refined_as_the_engine_does_and_a_second_run_keeps_what_is_done(
@@ -79,23 +75,33 @@ def test_a_file_that_cannot_be_refined_is_named_with_the_reason(
 
 
 def test_cancel_keeps_the_files_that_are_done_and_the_next_run_goes_on(
-    widget: ForegroundWidget, folders: tuple[Path, Path], tmp_path: Path, qtbot: Any
+    widget: ForegroundWidget, folders: tuple[Path, Path], tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    refine, numbers = lsa_engine.foreground.folders.refine_foreground, count(1)
+
+    def held_up(*arrays: Any, cancel: Any, **settings: Any) -> Any:
+        held = next(numbers) > 3  # no run is over before it can be cancelled
+        while held and not cancel.cancelled:
+            time.sleep(0.01)
+        return refine(*arrays, cancel=cancel, **settings)
+
     colours, alphas = folders
-    for number in range(400):  # so many that no run is over before it can be cancelled
+    for number in range(20):
         os.link(colours / "a.png", colours / f"{number:03}.png")
         os.link(alphas / "a.tif", alphas / f"{number:03}.tif")
     out = tmp_path / "out"
-    qtbot.wait(200)
-    widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: len(list(out.glob("*.png"))) >= 3)
-    widget.controls.cancel_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy)
+    settle(qtbot, widget)
+    with monkeypatch.context() as patch:
+        patch.setattr(lsa_engine.foreground.folders, "refine_foreground", held_up)
+        widget.controls.run_button.click()
+        qtbot.waitUntil(lambda: len(list(out.glob("*.png"))) == 3)
+        widget.controls.cancel_button.click()
+        settle(qtbot, widget)
     assert widget.controls.outcome.text() == (
         "Cancelled; the files that are done are kept, and the next run goes on with the others."
     )
     done = {path.name for path in out.glob("*.png")}
-    assert 3 <= len(done) < 403
+    assert len(done) == 3
     left = sorted({path.name for path in colours.iterdir()} - done)
     for name in left[2:]:
         (colours / name).unlink()
@@ -122,7 +128,7 @@ def test_what_does_not_fit_is_said_before_the_run(
 
     def choose(row: Any, path: Path | str) -> str:
         row.line_edit.value = str(path)
-        qtbot.wait(200)
+        settle(qtbot, widget)
         assert widget.controls.run_button.isEnabled() == (not said())
         return str(said())
 
@@ -143,7 +149,7 @@ def test_the_rows_of_layers_and_of_folders_take_each_other_s_place(widget: Foreg
     assert not any(row.isHidden() for row in (*of_folders, widget.kappa.native))
     stack = widget.viewer.add_image(np.zeros((2, _SIZE, _SIZE)), name="stains", axis_labels=("c", "y", "x"))
     widget.image.value = stack
-    qtbot.wait(200)
+    settle(qtbot, widget)
     of_layers = [choice.native for choice in (widget.image, widget.alpha, widget.channels.box)]
     assert all(row.isHidden() for row in of_layers)
     widget.task.value = "refine"

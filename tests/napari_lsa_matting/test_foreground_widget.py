@@ -13,6 +13,7 @@ import pytest
 import lsa_engine as lsa
 from napari_lsa_matting.foreground_widget import ForegroundWidget
 from napari_lsa_matting.layers import METADATA_KEY, fingerprint, with_provenance
+from widgets import run, settle
 
 
 @pytest.fixture
@@ -32,13 +33,6 @@ def matted_viewer(scene_viewer: Any, scene: Any) -> Any:
     place = {name: getattr(photo, name) for name in ("scale", "translate", "units", "axis_labels")}
     scene_viewer.add_image(scene.alpha.copy(), name="alpha", metadata=with_provenance({}, kind="alpha"), **place)
     return scene_viewer
-
-
-def run(qtbot: Any, widget: ForegroundWidget) -> None:
-    qtbot.wait(200)
-    assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
-    widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy)  # PyMatting compiles its kernels on first use
 
 
 def test_a_cut_out_has_the_engine_s_colours_and_the_alpha(
@@ -92,11 +86,11 @@ def test_what_is_missing_is_said_before_the_run(scene_viewer: Any, open_widget: 
     widget = open_widget(scene_viewer)
     assert widget.controls.reason.text().startswith("There is no alpha")
     scene_viewer.add_image(np.zeros((20, 30)), name="alpha")
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.controls.reason.text().startswith("'photo' is 48 × 64 and 'alpha' 20 × 30 pixels")
     scene_viewer.layers.remove("alpha")
     scene_viewer.layers.clear()
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.controls.reason.text().startswith("There is no image layer")
 
 
@@ -106,7 +100,7 @@ def test_layers_that_go_during_the_run_drop_its_colours(
     matted_viewer: Any, open_widget: Any, qtbot: Any, notifications: list[str], name: str, change: str
 ) -> None:
     widget = open_widget(matted_viewer)
-    qtbot.wait(200)
+    settle(qtbot, widget)
     widget.controls.run_button.click()
     layer = matted_viewer.layers[name]
     if change == "removed":
@@ -127,20 +121,20 @@ def test_layers_renamed_and_a_viewer_in_3d_do_not_lose_the_colours_of_a_run_unde
     matted_viewer: Any, open_widget: Any, qtbot: Any
 ) -> None:
     widget = open_widget(matted_viewer)
-    qtbot.wait(200)
+    settle(qtbot, widget)
     widget.controls.run_button.click()
     matted_viewer.layers["photo"].name = "bird"
     matted_viewer.dims.ndisplay = 3
     qtbot.waitUntil(lambda: not widget.controls.busy)
     assert matted_viewer.layers["cut-out"].data.shape == (48, 64, 4)
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert not widget.controls.run_button.isEnabled()
     assert "switch it back to two dimensions" in widget.controls.reason.text()
 
 
 def test_cancel_leaves_the_layers_as_they_were(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
     widget = open_widget(matted_viewer)
-    qtbot.wait(200)
+    settle(qtbot, widget)
     widget.controls.run_button.click()
     widget.controls.cancel_button.click()
     qtbot.waitUntil(lambda: not widget.controls.busy)
@@ -151,7 +145,7 @@ def test_cancel_leaves_the_layers_as_they_were(matted_viewer: Any, open_widget: 
 def test_at_least_one_result_must_be_chosen(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
     widget = open_widget(matted_viewer)
     widget.make_cutout.value = False
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.controls.reason.text() == "No result is chosen: tick at least one."
 
 
@@ -211,7 +205,7 @@ def test_each_task_shows_its_own_controls(matted_viewer: Any, open_widget: Any, 
     assert not widget.kappa.native.isHidden()
     assert all(box.native.isHidden() for box in boxes)
     widget.make_cutout.value = False
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.controls.run_button.isEnabled()  # what is cut out does not matter here
     widget.task.value = "estimate"
     assert widget.method.value == "lsa"
@@ -224,9 +218,8 @@ def test_the_profile_is_shown_after_a_run_and_fits_the_dock(matted_viewer: Any, 
     run(qtbot, widget)
     assert not widget.profile.isHidden()
     picture = widget.profile.pixmap()
-    qtbot.wait(50)
-    shown = widget.profile.size()
-    assert shown.height() / shown.width() == pytest.approx(picture.height() / picture.width(), abs=0.02)
+    proportion = pytest.approx(picture.height() / picture.width(), abs=0.02)
+    qtbot.waitUntil(lambda: widget.profile.height() / widget.profile.width() == proportion)
 
 
 def test_the_figure_is_saved(matted_viewer: Any, open_widget: Any, qtbot: Any, tmp_path: Any) -> None:

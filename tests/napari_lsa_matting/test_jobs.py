@@ -68,11 +68,13 @@ def test_an_error_travels_to_the_main_thread_as_it_is(qtbot: Any, parent: QObjec
 
 def test_cancel_ends_the_work_and_delivers_nothing(qtbot: Any, parent: QObject) -> None:
     delivered: list[Any] = []
+    seen: list[Progress] = []
     job = Job("a long one", endless, parent)
     job.succeeded.connect(delivered.append)
     job.failed.connect(delivered.append)
+    job.progressed.connect(seen.append)
     job.start()
-    qtbot.wait(100)
+    qtbot.waitUntil(lambda: len(seen) > 0)
     with qtbot.waitSignal(job.ended):
         job.cancel()
     assert delivered == []
@@ -91,18 +93,27 @@ def test_a_result_that_comes_after_cancel_is_dropped(qtbot: Any, parent: QObject
 
 
 def test_progress_reaches_the_main_thread_without_flooding_it(qtbot: Any, parent: QObject) -> None:
+    seen: list[Progress] = []
+    enough = threading.Event()
+
     def work(progress: ProgressCallback, cancel: CancelToken) -> None:
-        steps = Steps("counting", 3000, progress, cancel)
-        for _ in range(3000):
-            time.sleep(0.0001)
+        steps = Steps("counting", 10**9, progress, cancel)
+        while not enough.wait(0.0001):
             steps.advance()
 
-    seen: list[Progress] = []
+    def see(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == 4:
+            enough.set()
+
     job = Job("many steps", work, parent)
-    job.progressed.connect(seen.append)
+    job.progressed.connect(see)
     start = time.perf_counter()
-    run(qtbot, job)
-    assert 1 <= len(seen) <= (time.perf_counter() - start) / 0.08 + 1
+    try:
+        run(qtbot, job)
+    finally:
+        enough.set()
+    assert 4 <= len(seen) <= (time.perf_counter() - start) / 0.08 + 1
     assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
 
 

@@ -16,7 +16,8 @@ from napari_lsa_matting.layers import METADATA_KEY, plane_at, with_provenance
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_requests import MakeRequest, ToolRequest
 from napari_lsa_matting.trimap_widget import TrimapWidget
-from trimaps import open_trimap, settle
+from trimaps import open_trimap
+from widgets import settle
 
 zarr = pytest.importorskip("zarr")
 

@@ -20,6 +20,7 @@ from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.training_widget import TrainingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_widget import TrimapWidget
+from widgets import settle
 
 _FIRST, _TIMES, _ROUNDS = 3, 12, 4
 _PICTURE = 48 * 64 * 4  # bytes of the scene's alpha
@@ -70,7 +71,7 @@ def assert_nothing_grows(qtbot: Any, do: Callable[[int], object]) -> None:
 
 def test_runs_leave_nothing_behind_but_their_layer(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:
     widget = open_widget(scene_viewer)
-    qtbot.wait(200)
+    settle(qtbot, widget)
 
     def run(_: int) -> None:
         widget.controls.run_button.click()
@@ -126,7 +127,7 @@ def test_proposals_leave_no_copy_of_the_planes_that_they_were_written_to(
 def test_a_widget_that_was_closed_is_gone(kind: Any, scene_viewer: Any, qtbot: Any) -> None:
     widget = kind(scene_viewer)
     scene_viewer.window.add_dock_widget(widget)
-    qtbot.wait(300)
+    settle(qtbot, widget)
     gone = weakref.ref(widget)
     scene_viewer.window.remove_dock_widget(widget)
     del widget

@@ -14,6 +14,7 @@ import lsa_engine as lsa
 from lsa_engine.compositing import checkerboard
 from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.matting_widget import MattingWidget
+from widgets import run
 
 
 @pytest.fixture
@@ -21,16 +22,13 @@ def run_with(scene_viewer: Any, open_widget: Any, qtbot: Any) -> Callable[..., M
     """Open a widget, and run it with some settings as often as wanted."""
     widget = open_widget(scene_viewer)
 
-    def run(**settings: Any) -> MattingWidget:
+    def run_settings(**settings: Any) -> MattingWidget:
         for name, value in settings.items():
             getattr(widget.options, name).value = value
-        qtbot.wait(200)
-        widget.controls.run_button.click()
-        qtbot.waitUntil(lambda: not widget.controls.busy)
-        qtbot.waitUntil(lambda: not widget.view.busy)
+        run(qtbot, widget)
         return widget
 
-    return run
+    return run_settings
 
 
 def wait_for_preview(qtbot: Any, widget: MattingWidget) -> None:
@@ -204,9 +202,7 @@ def test_a_map_that_another_widget_has_made_is_followed(
     first.view.boxes["violation"].value = True
     scene_viewer.window.remove_dock_widget(first)
     second = open_widget(scene_viewer)
-    qtbot.wait(200)
-    second.controls.run_button.click()
-    qtbot.waitUntil(lambda: not second.controls.busy)
+    run(qtbot, second)
     box, legend = second.view.boxes["violation"], second.view.legends["violation"]
     assert box.value
     scene_viewer.layers["violation"].contrast_limits = (0.1, 0.3)

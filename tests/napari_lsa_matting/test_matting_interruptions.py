@@ -10,23 +10,11 @@ import numpy as np
 import lsa_engine as lsa
 from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.matting_widget import MattingWidget
+from widgets import run, settle
 
 
 def finish(qtbot: Any, widget: MattingWidget) -> None:
     qtbot.waitUntil(lambda: not widget.controls.busy)
-
-
-def settle(qtbot: Any, widget: MattingWidget) -> None:
-    """Wait until the widget has taken note of the last change."""
-    qtbot.wait(200)
-
-
-def run(qtbot: Any, widget: MattingWidget) -> None:
-    settle(qtbot, widget)
-    assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
-    widget.controls.run_button.click()
-    assert widget.controls.busy
-    finish(qtbot, widget)
 
 
 def test_what_does_not_fit_is_said_before_the_run(scene_viewer: Any, open_widget: Any, qtbot: Any) -> None:

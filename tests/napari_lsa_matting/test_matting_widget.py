@@ -16,23 +16,11 @@ import lsa_engine as lsa
 from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.trimap_widget import TrimapWidget
+from widgets import run, settle
 
 
 def finish(qtbot: Any, widget: MattingWidget) -> None:
     qtbot.waitUntil(lambda: not widget.controls.busy)
-
-
-def settle(qtbot: Any, widget: MattingWidget) -> None:
-    """Wait until the widget has taken note of the last change."""
-    qtbot.wait(200)
-
-
-def run(qtbot: Any, widget: MattingWidget) -> None:
-    settle(qtbot, widget)
-    assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
-    widget.controls.run_button.click()
-    assert widget.controls.busy
-    finish(qtbot, widget)
 
 
 def test_the_alpha_is_the_engine_s_and_lies_on_the_image(

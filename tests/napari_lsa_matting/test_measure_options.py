@@ -13,9 +13,10 @@ from qtpy.QtWidgets import QFileDialog
 
 import lsa_engine as lsa
 from lsa_engine.measure import to_columns
-from measuring import open_measure, run, shown
+from measuring import open_measure, shown
 from napari_lsa_matting.layers import METADATA_KEY, with_provenance
 from napari_lsa_matting.measure_widget import MeasureWidget
+from widgets import run, settle
 
 
 @pytest.fixture
@@ -62,15 +63,15 @@ def test_the_alphas_selected_in_the_layer_list_make_a_row_each(
     viewer.add_image(actin, name="uncertainty", metadata=with_provenance({}, kind="uncertainty"), **_PLANE)
     viewer.add_image(mattes[0], name="alpha", metadata=with_provenance({}, kind="alpha"), **_PLANE)
     widget.image.value = unwrap(viewer.layers["actin"])
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.mattes.take.native.isHidden()
     for name, alpha in zip(("alpha mother", "alpha, cell 7", "alpha bud"), mattes, strict=True):
         viewer.add_image(alpha, name=name, metadata=with_provenance({}, kind="alpha"), **_PLANE)
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert not widget.mattes.take.native.isHidden()
     widget.mattes.take.value = "selected"
     viewer.layers.selection.clear()
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.controls.reason.text().startswith("No alpha is selected in the layer list")
     assert not widget.alpha.enabled
     assert widget.labels.native.isHidden()
@@ -114,7 +115,7 @@ def test_alphas_that_do_not_lie_on_each_other_are_refused(
     widget = open_measure(viewer)
     widget.mattes.take.value = "selected"
     viewer.layers.select_all()
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.controls.reason.text().startswith("'other' has another scale or position than 'one'")
 
 
@@ -134,7 +135,7 @@ def test_a_stack_of_objects_makes_a_row_for_each(
     viewer.dims.set_current_step(0, 2)
     widget = open_measure(viewer)
     widget.image.value = unwrap(viewer.layers["actin"])
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.mattes.take.value == "objects"
     assert widget.scope.extent.choices == ("plane",)  # objects are neither depth nor frames
     assert widget.scope.extent.native.isHidden()
@@ -180,11 +181,11 @@ def test_frames_of_a_series_are_measured_one_by_one(
     viewer.dims.set_current_step(0, 2)
     widget = open_measure(viewer)
     widget.image.value = unwrap(viewer.layers["video"])
-    qtbot.wait(200)
+    settle(qtbot, widget)
     scope = widget.scope
     assert scope.range.axis.native.isHidden()
     scope.extent.value = "planes"
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert not scope.range.axis.native.isHidden()
     assert widget.channels.native.isHidden()  # the only other axis is that of the frames
     run(qtbot, widget)
@@ -215,7 +216,7 @@ def test_frames_of_a_series_are_measured_one_by_one(
     run(qtbot, widget)
     assert shown(widget)["frame"] == [0, 1, 2]
     scope.range.first.value, scope.range.last.value = 2, 1
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.controls.reason.text().startswith("The range ends at frame 1, before it begins at 2")
 
 
@@ -251,7 +252,7 @@ def test_volumes_are_measured_at_every_time(
     setting = {"scale": (10, 2, 0.5, 0.25), "units": ("s", "um", "um", "um"), "axis_labels": ("t", "z", "y", "x")}
     viewer.add_image(alpha, name="alpha", metadata=with_provenance({}, kind="alpha"), **setting)
     widget = open_measure(viewer)
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.scope.extent.choices == ("plane", "planes", "volume", "volumes")
     widget.scope.extent.value = "volumes"
     run(qtbot, widget)

@@ -21,6 +21,7 @@ from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.object_layers import with_axis_in_front
 from napari_lsa_matting.object_request import Band, ObjectsRequest
 from napari_lsa_matting.session import Session
+from widgets import run, settle
 
 _PLACE: dict[str, Any] = {"scale": (0.5, 0.5), "translate": (3, 4), "units": ("um", "um")}
 
@@ -49,13 +50,6 @@ def widget(make_napari_viewer_proxy: Any, open_widget: Any, cells: Any) -> Matti
     return opened
 
 
-def run(qtbot: Any, widget: MattingWidget) -> None:
-    qtbot.wait(200)
-    assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
-    widget.controls.run_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy)
-
-
 def test_a_segmentation_is_read_as_objects_and_a_trimap_as_one(widget: MattingWidget, cells: Any, qtbot: Any) -> None:
     assert widget.objects.wanted
     # Five pixels of half a micrometre.
@@ -63,13 +57,13 @@ def test_a_segmentation_is_read_as_objects_and_a_trimap_as_one(widget: MattingWi
     painted = widget.viewer.add_labels(np.zeros((60, 110), np.uint8), name="painted", **_PLACE)
     widget.trimap.value = unwrap(painted)
     assert not widget.objects.wanted
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.controls.reason.text().startswith("No foreground yet")
     widget.objects.reading.value = "objects"
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.controls.reason.text() == "'painted' has no object in this plane: label one first."
     widget.options.method.value = "network"
-    qtbot.wait(250)
+    settle(qtbot, widget)
     assert "read the labels as one" in widget.live_box.tooltip
 
 

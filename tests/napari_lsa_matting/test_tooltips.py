@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_lsa_matting.trimap_widget import TrimapWidget
+from widgets import settle
 
 _KINDS = (
     QAbstractButton,
@@ -67,7 +68,7 @@ def described(control: QWidget, widget: QWidget) -> bool:
 @pytest.mark.parametrize("name", widget_names())
 def test_every_control_has_a_tooltip(name: str, scene_viewer: Any, qtbot: Any) -> None:
     _, widget = scene_viewer.window.add_plugin_dock_widget("napari-lsa-matting", name)
-    qtbot.wait(300)
+    settle(qtbot, widget)
     found = list(controls(widget))
     never_shown = widget.tool_controls.run_button if isinstance(widget, TrimapWidget) else None
     assert len(found) > 3

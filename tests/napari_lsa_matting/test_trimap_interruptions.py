@@ -11,7 +11,8 @@ import pytest
 import lsa_engine as lsa
 from napari_lsa_matting import plane_writer
 from napari_lsa_matting.trimap_layer import trimap_settings
-from trimaps import open_trimap, settle
+from trimaps import open_trimap
+from widgets import settle
 
 
 def test_a_change_is_dropped_if_the_trimap_was_painted_on_meanwhile(scene_viewer: Any, qtbot: Any) -> None:
@@ -67,7 +68,6 @@ def test_a_trimap_of_a_segmentation_that_was_replaced_meanwhile_is_dropped(
     assert not widget.code.button.isEnabled()
 
 
-def test_nothing_can_be_taken_back_by_the_button_while_a_change_is_written(
 def test_a_trimap_renamed_and_a_viewer_in_3d_do_not_lose_a_change_under_way(scene_viewer: Any, qtbot: Any) -> None:
     widget = open_trimap(scene_viewer)
     layer = scene_viewer.layers["trimap"]
@@ -112,6 +112,7 @@ def test_buttons_pressed_right_after_their_layers_were_removed_do_nothing(
     assert not any(button.isEnabled() for button in buttons)
 
 
+def test_nothing_can_be_taken_back_by_the_button_while_a_change_is_written(
     scene_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widget = open_trimap(scene_viewer)

@@ -13,6 +13,7 @@ from PIL import Image
 from napari_lsa_matting.layers import METADATA_KEY, with_provenance
 from napari_lsa_matting.trimap_code import trimap_path
 from napari_lsa_matting.trimap_widget import TrimapWidget
+from widgets import settle
 
 
 @pytest.fixture
@@ -23,14 +24,6 @@ def open_widget(qtbot: Any) -> Callable[[Any], TrimapWidget]:
         return widget
 
     return open_in
-
-
-def settle(qtbot: Any, widget: TrimapWidget) -> None:
-    """Wait until the widget has taken note of the last change."""
-    qtbot.wait(200)
-    qtbot.waitUntil(lambda: not widget.working)
-    qtbot.wait(200)
-    qtbot.waitUntil(lambda: not widget.busy)
 
 
 def test_without_layers_the_widget_says_what_to_do(make_napari_viewer_proxy: Any, open_widget: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import lsa_engine as lsa
 from napari_lsa_matting.trimap_layer import trimap_settings
+from widgets import settle
 
 
 @pytest.fixture
@@ -34,7 +35,8 @@ def test_two_viewers_matte_at_once_and_each_gets_its_own_alpha(
     two_viewers: list[Any], open_widget: Any, qtbot: Any, random_weights: str
 ) -> None:
     widgets = [open_widget(viewer) for viewer in two_viewers]
-    qtbot.wait(200)
+    for widget in widgets:
+        settle(qtbot, widget)
     for widget in widgets:
         widget.controls.run_button.click()
     assert all(widget.controls.busy for widget in widgets)
@@ -48,7 +50,8 @@ def test_live_mode_in_two_viewers_answers_each_stroke_where_it_was_painted(
     two_viewers: list[Any], open_widget: Any, qtbot: Any
 ) -> None:
     widgets = [open_widget(viewer) for viewer in two_viewers]
-    qtbot.wait(200)
+    for widget in widgets:
+        settle(qtbot, widget)
 
     def answered() -> bool:
         return not any(widget.live.busy for widget in widgets)
@@ -72,7 +75,8 @@ def test_closing_one_viewer_leaves_the_run_of_the_other_one_alone(
     two_viewers: list[Any], open_widget: Any, qtbot: Any, brake: Any, notifications: list[str], closed: int
 ) -> None:
     widgets = [open_widget(viewer) for viewer in two_viewers]
-    qtbot.wait(200)
+    for widget in widgets:
+        settle(qtbot, widget)
     for widget in widgets:
         widget.controls.run_button.click()
     qtbot.waitUntil(brake.begun.is_set)

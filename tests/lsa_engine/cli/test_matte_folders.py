@@ -166,7 +166,7 @@ def test_ctrl_c_stops_with_130_and_whole_files_that_the_next_run_keeps(
     fill_with_many(tmp_path, scene)
     process = start(tmp_path, weights_file, 10)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 130
     assert said == "lsa: stopped with Ctrl-C; no half-written file was left.\n"
     with (tmp_path / "out" / "mattes.csv").open(newline="", encoding="utf-8") as file:

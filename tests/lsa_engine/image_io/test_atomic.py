@@ -20,7 +20,7 @@ def names_in(folder: Path) -> list[str]:
 def run_python(code: str, *arguments: object) -> str:
     """Run code in a process of its own, whose limits and rights may be taken away, and return what it prints."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
 
 
 def test_the_file_appears_only_when_the_block_has_ended(tmp_path: Path) -> None:

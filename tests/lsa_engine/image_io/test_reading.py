@@ -296,7 +296,7 @@ def test_a_file_that_may_not_be_read_is_said(tmp_path: Path) -> None:
     Image.fromarray(GRAY8).save(path)
     path.chmod(0o000)
     command = [sys.executable, "-c", READ_AS_NOBODY, str(path)]
-    message = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    message = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
     assert "not open to this user" in message
 
 

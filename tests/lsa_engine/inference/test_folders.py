@@ -218,7 +218,7 @@ def test_the_next_is_read_and_the_last_is_written_while_one_is_computed(
     data: Path, matter: lsa.Matter, monkeypatch
 ) -> None:
     compute, read, write = folders.matte, folder_run.read_trimap, folder_run.write_result
-    both = threading.Barrier(3, timeout=20)
+    both = threading.Barrier(3, timeout=300)
 
     def meeting(image, trimap, **options):
         if len(image) == 47:

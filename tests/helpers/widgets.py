@@ -1,0 +1,32 @@
+"""What tests do with the widgets, whichever it is: wait for them, and press Run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_lsa_matting.jobs import Job
+from napari_lsa_matting.plane_writer import PlaneWriter
+
+
+def settle(qtbot: Any, widget: Any) -> None:
+    """Wait, as long as it takes, until a widget has taken note of the last change and none of its work is under way."""
+    qtbot.waitUntil(
+        lambda: (
+            not (
+                widget.settling
+                or widget.findChildren(Job)
+                or widget.findChildren(PlaneWriter)
+                or getattr(widget, "busy", False)
+            )
+        )
+    )
+
+
+def run(qtbot: Any, widget: Any) -> str:
+    """Press Run, wait until all is done, and return what is said of the run."""
+    settle(qtbot, widget)
+    assert widget.controls.run_button.isEnabled(), widget.controls.reason.text()
+    widget.controls.run_button.click()
+    assert widget.controls.busy
+    settle(qtbot, widget)
+    return str(widget.controls.outcome.text())
