@@ -44,6 +44,30 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def present_devices() -> dict[str, torch.device]:
+    """Return the devices that this machine has by their names, "auto" first."""
+    found = {}
+    for name in DEVICES:
+        try:
+            found[name] = choose_device(name)
+        except InputError:
+            continue
+    return found
+
+
+def choose_training_device(name: str) -> torch.device:
+    """Return the device to train on; "auto" takes a CUDA GPU, or else the processor.
+
+    Training on Apple's GPUs has not been tried: they are taken only by name.
+
+    Raises
+    ------
+    InputError
+        As :func:`choose_device`.
+    """
+    return choose_device(name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+
+
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """Return the precision of a name; "auto" takes bfloat16 where the device multiplies it far faster than float32.
 

@@ -264,17 +264,10 @@ class Facilities:
 def find_facilities(progress: ProgressCallback, cancel: CancelToken) -> Facilities:
     """Look for weights and devices: work for a job, because it loads torch."""
     load(NETWORK)
-    from lsa_engine.devices import DEVICES, choose_device, choose_dtype
+    from lsa_engine.devices import choose_dtype, present_devices
     from lsa_engine.weights.registry import available_weights
 
-    def present(name: str) -> bool:
-        try:
-            choose_device(name)
-        except InputError:
-            return False
-        return True
-
     weights = {info.name: info.description or info.size for info in available_weights()}
-    devices = {name: choose_device(name) for name in filter(present, DEVICES)}
+    devices = present_devices()
     precisions = {name: str(choose_dtype("auto", device)).removeprefix("torch.") for name, device in devices.items()}
     return Facilities(weights, precisions, str(devices["auto"]))

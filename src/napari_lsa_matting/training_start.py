@@ -26,24 +26,40 @@ _NOTHING_SHOWN = "nothing"
 
 @dataclass(frozen=True)
 class StartingPoints:
-    """The weights that a run can start from.
+    """The weights that a run can start from, and where it can run.
 
     Attributes
     ----------
     sizes : dict of str to str
         Names of installed weights, of whole networks and of encoders, and their networks' named sizes.
+    devices : tuple of str
+        Names of devices that this machine has, "auto" first.
+    automatic : str
+        The device that a training takes by itself.
     """
 
     sizes: dict[str, str]
+    devices: tuple[str, ...]
+    automatic: str
+
+    @property
+    def device_choices(self) -> list[tuple[str, str]]:
+        """The devices, each with its name for a person and that for the engine."""
+        return [(f"auto ({self.automatic})" if name == "auto" else name, name) for name in self.devices]
 
 
 def find_starting_points(progress: ProgressCallback, cancel: CancelToken) -> StartingPoints:
-    """Look for weights, and load what recipes are checked with: work for a job."""
+    """Look for weights and devices, and load what recipes are checked with: work for a job."""
+    from lsa_engine.devices import choose_training_device, present_devices
     from lsa_engine.network import SIZES
     from lsa_engine.weights.registry import available_weights
 
     steps = Steps("looking for weights", 1, progress, cancel)
-    found = StartingPoints({info.name: info.size for info in available_weights(None) if info.size in SIZES})
+    found = StartingPoints(
+        sizes={info.name: info.size for info in available_weights(None) if info.size in SIZES},
+        devices=tuple(present_devices()),
+        automatic=str(choose_training_device("auto")),
+    )
     steps.finish()
     return found
 

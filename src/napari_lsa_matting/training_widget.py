@@ -23,6 +23,7 @@ from napari_lsa_matting.latest_job import LatestJob
 from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import Message, Panel, add_row, describe_progress, show_row
 from napari_lsa_matting.session import session_of
+from napari_lsa_matting.settings import read_settings
 from napari_lsa_matting.training_code import can_repeat, training_script
 from napari_lsa_matting.training_data import RECIPE, TrainingData, path_edit, path_of
 from napari_lsa_matting.training_request import Prepared, PrepareRequest
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 _LOOK_EVERY_MS = 1000
-_DEVICES = ["auto", "cpu", "cuda", "mps"]
 _USUAL_RECIPE = "fine-tune"
 
 
@@ -105,7 +105,7 @@ class TrainingWidget(Panel):
             "The run's folder, made if it does not exist. Runs beside it are listed below.",
         )
         add_row(what, "Output", self.output)
-        self.device = ComboBox(choices=_DEVICES, tooltip="Where to train; auto takes a GPU if there is one.")
+        self.device = ComboBox(choices=["auto"], tooltip="Where to train; auto takes a GPU if there is one.")
         add_row(what, "Device", self.device)
         self.resume = CheckBox(
             text="Resume the run in this folder",
@@ -199,9 +199,9 @@ class TrainingWidget(Panel):
         recipe = path_of(self.recipe_file) if self.recipe.value == FROM_FILE else Path(str(self.recipe.value))
         if self._resuming and not self._by_own_file:
             data = self.log.data if self.log is not None and self.log.data is not None else self.data.folder
-            self._start_process(Prepared(self.folder / RECIPE_FILE, data))
+            self._start_process(self.folder, str(self.device.value), Prepared(self.folder / RECIPE_FILE, data))
         elif self._recipe is None or (self._is_as_written() or self._resuming):
-            self._start_process(Prepared(recipe, self.data.folder))
+            self._start_process(self.folder, str(self.device.value), Prepared(recipe, self.data.folder))
         else:
             chosen = self.data.applied_to(self._recipe).model_copy(update={"start_from": self.start.value})
             self._prepare(PrepareRequest(chosen, self.folder, self.data.folder, self.data.take()))
@@ -265,8 +265,9 @@ class TrainingWidget(Panel):
         """Write recipe and cut-outs in the background, then start the run."""
         job = self._preparing = Job("Preparing a training run", request.run, self)
         job.progressed.connect(self._show_preparing)
-        job.succeeded.connect(self._start_process)
-        job.failed.connect(self._fail)
+        # In the folder that it was prepared in, whatever is chosen meanwhile.
+        job.succeeded.connect(partial(self._start_process, request.folder, str(self.device.value)))
+        job.failed.connect(notify_error)
         job.ended.connect(self._end_preparing)
         self.view.show_work(0, "Preparing …")
         job.start()
@@ -281,17 +282,17 @@ class TrainingWidget(Panel):
             self._show()
         self.refresh()
 
-    def _fail(self, error: Exception) -> None:
-        notify_error(error)
-
-    def _start_process(self, prepared: Prepared) -> None:
-        folder = self.folder
+    def _start_process(self, folder: Path, device: str, prepared: Prepared) -> None:
+        shown = folder == self.folder
         try:
             self._processes[folder] = launch(
-                str(prepared.recipe), prepared.data, folder, str(self.device.value), resume=self._resuming
+                str(prepared.recipe), prepared.data, folder, device, resume=shown and self._resuming
             )
         except LsaError as error:
-            self._fail(error)
+            notify_error(error)
+            return
+        if not shown:
+            self._list_runs()
             return
         self.log = RunLog(folder)
         self._timer.start()
@@ -305,6 +306,10 @@ class TrainingWidget(Panel):
 
     def _note_starting_points(self, points: StartingPoints) -> None:
         self.start.points = points
+        self.device.choices = points.device_choices
+        preferred = read_settings().device
+        if preferred in points.devices:
+            self.device.value = preferred
         self._read_recipe()
 
     def _choose_recipe(self, _: object = None) -> None:

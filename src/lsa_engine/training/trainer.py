@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from lsa_engine.devices import choose_device
+from lsa_engine.devices import choose_training_device
 from lsa_engine.errors import FileError, LsaError, RecipeError
 from lsa_engine.image_io import atomic_path
 from lsa_engine.network import LSANet, build_network, lay_out
@@ -131,7 +131,7 @@ def train(
         foregrounds,
         plan.validation.foreground_share,
     )
-    run = _Run(plan, folder, root.resolve(), composites, held_out, _device(device), fresh=not resume)
+    run = _Run(plan, folder, root.resolve(), composites, held_out, choose_training_device(device), fresh=not resume)
     if resume:
         run.restore()
     _prepare_folder(folder, text if text is not None else plan.to_toml(), resume)
@@ -154,11 +154,6 @@ def _prepare_folder(folder: Path, recipe: str, resume: bool) -> None:
         ) from error
     with atomic_path(folder / RECIPE_FILE) as temporary:
         temporary.write_text(recipe, encoding="utf-8")
-
-
-def _device(name: str) -> torch.device:
-    # Training on Apple's GPUs has not been tried: they are taken only by name.
-    return choose_device(name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
 
 
 class _Run:
