@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_lsa_matting.block_writing import BlockWriting
+from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.layers import Index, full_data
 from napari_lsa_matting.notifications import notify_error
+from napari_lsa_matting.one_step import is_being_edited, note_part, one_step
 from napari_lsa_matting.trimap_layer import plane_of
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 50_000
 _SECONDS_AT_ONCE = 0.015
+_LOOK_EVERY_MS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,8 @@ class PlaneEdit:
 class PlaneWriter(QObject):
     """Write edits into a Labels layer, bit by bit between other events, as one step of its undo history.
 
-    napari's own ``data_setitem`` takes seconds for some million pixels, in which the window does not answer.
+    napari's own ``data_setitem`` takes seconds for some million pixels, in which the window does not answer. Until all
+    is written, the layer takes no other edits. Data that are no array in memory are written by a worker.
 
     Parameters
     ----------
@@ -96,39 +101,95 @@ class PlaneWriter(QObject):
         self._several = len(edits) > 1
         self._done = 0
         self._history = ExitStack()
+        self._begun = False
+        self._blocks: BlockWriting | None = None
+        self._job: Job | None = None
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._write_some)
+        self._timer.timeout.connect(self._take_turn)
 
     def start(self) -> None:
-        """Begin."""
-        self._history.enter_context(self._layer.block_history())
-        self._timer.start(0)
+        """Begin, once a stroke that the mouse is drawing, or another writer, has ended."""
+        self._timer.start(_LOOK_EVERY_MS)
+        if not is_being_edited(self._layer):
+            self._begin()
 
     def finish(self) -> None:
         """Write what is left at once."""
+        if self._timer.isActive() and not self._begun:
+            self._begin()
+        if self._timer.isActive() and self._job is not None and self._blocks is not None:
+            self._job.cancel()
+            try:
+                self._blocks.run(None, None)
+            except Exception as error:  # noqa: BLE001 (as from the job)
+                self._fail(error)
+            else:
+                self._end()
         while self._timer.isActive():
-            self._write_some()
+            self._take_turn()
 
-    def _write_some(self) -> None:
+    def _take_turn(self) -> None:
+        if not self._begun:
+            if is_being_edited(self._layer):
+                return
+            self._begin()
         if full_data(self._layer) is not self._data:
             self._give_up()
+            self._end()
+        elif self._blocks is None:
+            self._write_some()
+
+    def _begin(self) -> None:
+        self._begun = True
+        self._history.enter_context(one_step(self._layer))
+        if isinstance(self._data, np.ndarray):
+            self._timer.start(0)
+            return
+        # Files are read and written by a worker; here it is only looked whether the layer still has them.
+        self._blocks = BlockWriting(self._data, self._waiting)
+        self._waiting.clear()
+        self._job = Job("Writing the trimap", self._blocks.run, self)
+        self._job.succeeded.connect(self._end)
+        self._job.failed.connect(self._fail)
+        self._job.start()
+
+    def _write_some(self) -> None:
         end = time.perf_counter() + _SECONDS_AT_ONCE
         try:
             while self._waiting and time.perf_counter() < end:
                 self._write_part(self._waiting[0])
         except Exception as error:  # noqa: BLE001 (the data may be files: else it came back at every turn of the loop)
-            self._give_up()
-            notify_error(error)
+            self._fail(error)
+            return
         if not self._waiting:
-            self._timer.stop()
-            self._history.close()
-            if self._several:
-                self._layer.refresh()
-            self.finished.emit()
-            self.deleteLater()
+            self._end()
+
+    def _fail(self, error: Exception) -> None:
+        self._give_up()
+        self._end()
+        notify_error(error)
+
+    def _end(self, _: object = None) -> None:
+        self._timer.stop()
+        if self._blocks is not None:
+            self._note_blocks(self._blocks)
+        self._history.close()
+        if self._several or self._blocks is not None:
+            self._layer.refresh()
+        self.finished.emit()
+        self.deleteLater()
+
+    def _note_blocks(self, blocks: BlockWriting) -> None:
+        self.left_alone += blocks.left_alone
+        if full_data(self._layer) is self._data:
+            for part in blocks.written:
+                note_part(self._layer, part.where, part.before, part.after)
 
     def _give_up(self) -> None:
-        self.left_alone += [edit.index for edit in self._waiting]
+        if self._job is not None:
+            self._job.cancel()
+        waiting = self._waiting if self._blocks is None else self._blocks.waiting
+        self.left_alone += [edit.index for edit in waiting]
         self._waiting.clear()
 
     def _write_part(self, edit: PlaneEdit) -> None:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 _NO_TRIMAP = "There is no trimap yet: paint a new one, open a file, or make one."
 _GONE = "{!r} was removed or replaced meanwhile, so its trimap was dropped."
 _NO_TARGET = "{!r} was removed or replaced meanwhile, so the change was dropped."
+_MEANWHILE = "The trimap was painted on meanwhile, so the change was dropped: try it again."
 _WAIT = "Wait until the change is done, or cancel it."
 
 
@@ -341,13 +342,7 @@ class TrimapWidget(Panel):
         return True
 
     def _edit(
-        self,
-        controls: JobControls,
-        title: str,
-        request: LabelsRequest,
-        layer: Labels,
-        index: Index,
-        labels: Any,
+        self, controls: JobControls, title: str, request: LabelsRequest, layer: Labels, index: Index, labels: Any
     ) -> None:
         """Bring a plane of a trimap to what a request makes of it, as one step that can be undone."""
         deliver = partial(self._write, controls, layer, full_data(layer), index)
@@ -358,15 +353,23 @@ class TrimapWidget(Panel):
         if not self._holds(layer, data):
             controls.outcome.say(_NO_TARGET.format(layer.name))
         elif made.stale or _differs(plane_of(layer, index), made.before):
-            controls.outcome.say("The trimap was painted on meanwhile, so the change was dropped: try it again.")
+            controls.outcome.say(_MEANWHILE)
         elif made.changes is None or not made.changes.values.size:
             controls.outcome.say("There was nothing to change.")
         else:
+            self._writer = PlaneWriter(layer, [PlaneEdit(index, made.changes, made.before)], self)
+            self._writer.finished.connect(partial(self._end_change, self._writer, controls, layer, index, made))
+            self._writer.start()
+
+    def _end_change(
+        self, writer: PlaneWriter, controls: JobControls, layer: Labels, index: Index, made: MadeTrimap
+    ) -> None:
+        if writer.left_alone:
+            controls.outcome.say(_MEANWHILE)
+        else:
             record_making(layer, index, made.record)
             self.code.offer(partial(trimap_script, made.request, made.inputs))
-            self._writer = PlaneWriter(layer, [PlaneEdit(index, made.changes)], self)
-            self._writer.finished.connect(self._end_writing)
-            self._writer.start()
+        self._end_writing()
 
     def _end_writing(self) -> None:
         self._writer = None
