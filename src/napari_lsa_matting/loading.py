@@ -22,15 +22,19 @@ def load(modules: tuple[str, ...]) -> None:
     """Import modules that are not there yet; work for a job. Whoever uses one that is missing will say so."""
     wanted = [name for name in modules if name not in sys.modules]
     if wanted:
-        with _collector_at_rest():
+        with collector_at_rest():
             for name in wanted:
                 with suppress(ImportError):
                     import_module(name)
 
 
 @contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Keep the collector from running, and count what was made meanwhile among what has long been there."""
+def collector_at_rest() -> Iterator[None]:
+    """Keep the collector from running, and count what was made meanwhile among what has long been there.
+
+    For what makes many objects in short time: garbage waits as long. Nothing stays in the permanent generation:
+    napari's layers are held in circles, and one that was open then would keep its pixels for good once it is removed.
+    """
     if not gc.isenabled() or gc.get_freeze_count() > 0:
         # Another hand is on the collector.
         yield

@@ -23,6 +23,7 @@ from napari_lsa_matting.layers import (
     is_trimap,
     made_as,
 )
+from napari_lsa_matting.loading import collector_at_rest
 from napari_lsa_matting.measure_code import measure_script
 from napari_lsa_matting.measure_options import THIS, ExtentRows, MatteRow
 from napari_lsa_matting.measure_pixels import Pixels, channel_axes, image_pixels, is_blank, likely_channel_axis
@@ -143,6 +144,7 @@ class MeasureWidget(Panel):
         self.mattes.let_go()
         super().close_down()
 
+    @collector_at_rest()  # thousands of frames are some ten thousand objects, for which it would look through all
     def run(self) -> None:
         """Measure what is chosen, in the background."""
         try:
@@ -248,6 +250,7 @@ class MeasureWidget(Panel):
             raise InputError(f"{labels.name!r} has no labels in this plane: label objects first, or choose none.")
         return mattes, region
 
+    @collector_at_rest()
     def _show(
         self,
         sources: list[tuple[Layer, Any]],

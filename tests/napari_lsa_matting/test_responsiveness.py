@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -102,11 +107,8 @@ def test_the_event_loop_is_held_up_no_longer_than_by_a_worker_that_sleeps(
     pytest.fail(f"Longest gaps in ms, with work and with a worker that sleeps: {seen}")
 
 
-def test_a_table_of_two_thousand_frames_does_not_hold_up_the_event_loop(
-    make_napari_viewer_proxy: Any, qtbot: Any
-) -> None:
-    """At most 50 ms of work of the main thread, in the best of several rounds: other programs only ever add to it."""
-    viewer = make_napari_viewer_proxy(show=True)
+def open_series(viewer: Any) -> MeasureWidget:
+    """Open the Measure widget with thousands of frames to measure."""
     alphas = np.zeros((_FRAMES, 12, 12), np.float32)
     alphas[:, 3:9, 3:9] = np.linspace(0.1, 1, _FRAMES)[:, None, None]
     axes: dict[str, Any] = {"scale": (0.3, 0.5, 0.5), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
@@ -116,6 +118,15 @@ def test_a_table_of_two_thousand_frames_does_not_hold_up_the_event_loop(
     viewer.window.add_dock_widget(widget)
     widget.image.value = next(layer for layer in widget.image.choices if layer is not None)
     widget.scope.extent.value = "planes"
+    return widget
+
+
+def test_a_table_of_two_thousand_frames_does_not_hold_up_the_event_loop(
+    make_napari_viewer_proxy: Any, qtbot: Any
+) -> None:
+    """At most 50 ms of work of the main thread, in the best of several rounds: other programs only ever add to it."""
+    viewer = make_napari_viewer_proxy(show=True)
+    widget = open_series(viewer)
     seen = []
     for turn in range(_ROUNDS):
         qtbot.wait(300)
@@ -130,3 +141,36 @@ def test_a_table_of_two_thousand_frames_does_not_hold_up_the_event_loop(
         ):  # the first round makes the points, of which napari itself takes longer
             return
     pytest.fail(f"Longest work of the main thread at a time, in ms: {seen}")
+
+
+@contextmanager
+def rounds_of_collection() -> Iterator[Counter[bool]]:
+    """Count the rounds that Python's collector makes: those in the main thread, and the others."""
+    rounds: Counter[bool] = Counter()
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            rounds[threading.current_thread() is threading.main_thread()] += 1
+
+    gc.unfreeze()  # the tests' own, so that the collector is as an application has it
+    gc.callbacks.append(note)
+    try:
+        yield rounds
+    finally:
+        gc.callbacks.remove(note)
+        gc.freeze()
+
+
+def test_asking_for_two_thousand_frames_makes_the_collector_look_through_nothing(
+    make_napari_viewer_proxy: Any, qtbot: Any
+) -> None:
+    """Their objects are no sign of garbage, and a great round looks through all of napari's."""
+    viewer = make_napari_viewer_proxy()
+    widget = open_series(viewer)
+    qtbot.wait(300)
+    with rounds_of_collection() as rounds:
+        widget.controls.run_button.click()
+        assert rounds[True] == 0
+        qtbot.waitUntil(lambda: not widget.controls.busy)
+    assert gc.isenabled()
+    assert len(viewer.layers["centroids of alpha"].data) == _FRAMES
