@@ -36,7 +36,13 @@ from napari_lsa_matting.layers import (
 )
 from napari_lsa_matting.panel import JobControls, Message, Panel, add_row, show_row
 from napari_lsa_matting.profile_view import ProfileView
-from napari_lsa_matting.requests import FigureRequest, ForegroundOutcome, ForegroundRequest, RefineForegroundRequest
+from napari_lsa_matting.requests import (
+    ON_PROCESSOR,
+    FigureRequest,
+    ForegroundOutcome,
+    ForegroundRequest,
+    RefineForegroundRequest,
+)
 from napari_lsa_matting.save_button import SaveButton
 from napari_lsa_matting.session import session_of
 
@@ -121,6 +127,9 @@ class ForegroundWidget(Panel):
         for box in (self.make_cutout, self.make_foreground, self.make_background):
             how.addRow(box.native)
             box.changed.connect(self.refresh_soon)
+        self.device_line = Message()
+        self.device_line.say(ON_PROCESSOR)
+        how.addRow(self.device_line)
         self.task.changed.connect(self._change_task)
 
         self.notes = Message()

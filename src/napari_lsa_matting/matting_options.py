@@ -17,7 +17,7 @@ from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.matte_request import NETWORK, MatteSettings
 from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import Message, add_row, show_row, side_by_side
-from napari_lsa_matting.requests import Facilities, find_facilities
+from napari_lsa_matting.requests import ON_PROCESSOR, Facilities, find_facilities
 from napari_lsa_matting.session import Session
 from napari_lsa_matting.settings import read_settings
 from napari_lsa_matting.weights_import import CHECKPOINTS, ImportRequest, describe_import
@@ -304,7 +304,7 @@ class MattingOptions:
 
     def _where(self) -> str | None:
         if self.method.value != NETWORK:
-            return "Computes on the processor (cpu)."
+            return ON_PROCESSOR
         if self.facilities is None:
             return None
         name = str(self.device.value)

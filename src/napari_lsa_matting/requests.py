@@ -242,6 +242,10 @@ def _profile(
     return np.array(canvas.buffer_rgba())
 
 
+ON_PROCESSOR = "Computes on the processor (cpu)."
+"""What is said of methods that know no other device."""
+
+
 @dataclass(frozen=True)
 class Facilities:
     """What there is to compute with.

@@ -143,6 +143,8 @@ def describe_run(log: RunLog, stopping: bool, ended_early: str | None) -> str:
     if log.state != "running":
         return f"{log.state.capitalize()} at {where}. {log.message}"
     parts = [f"{'Stopping after this step' if stopping else 'Running'}: {where}"]
+    if log.device != "auto":
+        parts.append(f"on {log.device}")
     if log.losses:
         parts.append(f"loss {log.losses[-1][1]:.4f}")
     if log.remaining_seconds is not None and not stopping:

@@ -212,6 +212,14 @@ def test_each_task_shows_its_own_controls(matted_viewer: Any, open_widget: Any, 
     assert widget.kappa.native.isHidden()
 
 
+@pytest.mark.parametrize("task", ["estimate", "refine", "folder"])
+def test_the_device_is_said_whatever_the_task(matted_viewer: Any, open_widget: Any, task: str) -> None:
+    widget = open_widget(matted_viewer)
+    widget.task.value = task
+    assert widget.device_line.text() == "Computes on the processor (cpu)."
+    assert not widget.device_line.isHidden()
+
+
 def test_the_profile_is_shown_after_a_run_and_fits_the_dock(matted_viewer: Any, open_widget: Any, qtbot: Any) -> None:
     widget = refining(open_widget(matted_viewer))
     assert widget.profile.isHidden()

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from qtpy.QtGui import QColor, QImage, QPixmap
 
-from napari_lsa_matting.training_view import PictureView
+from napari_lsa_matting.training_run import RunLog
+from napari_lsa_matting.training_view import PictureView, describe_run
 
 
 def drawn(view: PictureView) -> np.ndarray:
@@ -35,3 +36,10 @@ def test_each_column_of_a_picture_has_its_caption_above_it(qtbot: Any, tmp_path:
     assert (green[above:] == 255).all()
     assert all(column.min() < 100 for column in np.split(green[:above], 4, axis=1))
     assert view.heightForWidth(600) == above + 200  # not enlarged
+
+
+def test_the_device_that_a_run_uses_is_said() -> None:
+    run = RunLog(Path("run"), steps=10, step=3, losses=[(3, 0.25)], state="running", device="cuda:0")
+    assert describe_run(run, stopping=False, ended_early=None) == "Running: step 3 of 10, on cuda:0, loss 0.2500"
+    run.device = "auto"  # nothing is known of it yet
+    assert describe_run(run, stopping=False, ended_early=None) == "Running: step 3 of 10, loss 0.2500"
