@@ -51,7 +51,9 @@ def _read_cutouts(path: str | Sequence[str]) -> list[LayerTuple]:
                 f"{file} holds an image of shape {pixels.shape}, but a cut-out has four channels (RGBA): "
                 "open it with napari's own reader."
             )
-        settings = {"name": Path(file).stem, "rgb": True, "blending": "translucent_no_depth"}
+        # Not with the record itself: what was cut out may be an image to work on again.
+        place = recorded_place("", read_record(file))
+        settings = {"name": Path(file).stem, "rgb": True, "blending": "translucent_no_depth", **place}
         layers.append((pixels, settings, "image"))
     return layers
 

@@ -14,10 +14,10 @@ from PIL import Image
 
 from lsa_engine.errors import FileError, TrimapError
 from lsa_engine.image_io import write_image
-from napari_lsa_matting.layers import METADATA_KEY, is_trimap
+from napari_lsa_matting.layers import METADATA_KEY, is_picture, is_trimap
 from napari_lsa_matting.readers import get_cutout_reader, get_trimap_reader
 from napari_lsa_matting.trimap_layer import trimap_settings
-from napari_lsa_matting.writers import write_trimap
+from napari_lsa_matting.writers import write_matte, write_trimap
 
 
 def read(get_reader: Any, path: Path) -> Any:
@@ -122,6 +122,18 @@ def test_a_saved_trimap_comes_back_with_its_pixel_size(tmp_path: Path, scene: An
     np.testing.assert_array_equal(opened.data, labels)
     np.testing.assert_allclose(opened.scale, (0.5, 0.25))
     assert opened.units == layer.units
+
+
+@pytest.mark.parametrize("name", ["cutout.png", "cutout.tif", "cutout.ome.tif"])
+def test_a_saved_cut_out_comes_back_with_its_pixel_size(tmp_path: Path, rng: np.random.Generator, name: str) -> None:
+    pixels = rng.random((7, 9, 4), np.float32)
+    layer = ViewerModel().add_image(pixels, rgb=True, scale=(0.5, 0.25), units=("um", "um"))
+    write_matte(str(tmp_path / name), layer.data, layer.as_layer_data_tuple()[1])
+    data, settings, _ = read(get_cutout_reader, tmp_path / name)
+    opened = ViewerModel().add_image(data, **settings)
+    np.testing.assert_allclose(opened.scale, (0.5, 0.25))
+    assert opened.units == layer.units
+    assert is_picture(opened)
 
 
 @pytest.mark.parametrize("unit", ["barleycorn", "not a unit", None])
