@@ -1,16 +1,10 @@
-"""The trainer: it learns, resumes to the bit, stops when asked, and leaves no broken file when it is killed."""
+"""The trainer: it learns, and says what does not fit."""
 
 from __future__ import annotations
 
 import os
 import platform
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -18,113 +12,14 @@ from PIL import Image
 
 from lsa_engine.errors import DataError, FileError, RecipeError, WeightsError
 from lsa_engine.network import build_network
-from lsa_engine.progress import CancelToken, Progress
+from lsa_engine.progress import CancelToken
 from lsa_engine.training.recipe import Recipe
 from lsa_engine.training.runs import read_events, request_stop
 from lsa_engine.training.trainer import TrainingResult, train
 from lsa_engine.weights import fit_state, load_weights, save_weights
+from trainings import TEXT, assert_same_state, at_step, checkpoint_of, events_of, numbers_of, tiny
 
-TEXT = """
-name = "tiny"
-licence = "CC0-1.0"
-precision = "float32"
-checkpoint_minutes = 60
-
-[data]
-photos = ["photos"]
-sprites = ["alphas"]
-validation_photos = ["photos-validation"]
-workers = 0
-
-[[phases]]
-steps = 14
-crop = 64
-batch = 2
-
-[optimiser]
-learning_rate = 2e-3
-warmup_steps = 4
-decay_steps = 4
-ema = 0.8
-
-[validation]
-every_steps = 8
-examples = 2
-crop = 64
-"""
-
-
-def tiny(*changes: tuple[str, str]) -> Recipe:
-    text = TEXT
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    return Recipe.parse(text)
-
-
-def events_of(folder: Path, kind: str) -> list[dict[str, Any]]:
-    return [event for event in read_events(folder)[0] if event["event"] == kind]
-
-
-def numbers_of(folder: Path) -> list[tuple[Any, ...]]:
-    """All that a run has computed and told, without times."""
-    steps = [(e["step"], e["samples"], e["loss"], e["learning_rate"]) for e in events_of(folder, "step")]
-    return steps + [(e["step"], e["sad"], e["mse"]) for e in events_of(folder, "validation")]
-
-
-def checkpoint_of(folder: Path) -> dict[str, Any]:
-    return torch.load(folder / "checkpoint.pt", weights_only=True)
-
-
-def assert_same_state(first: Any, second: Any) -> None:
-    assert type(first) is type(second)
-    if isinstance(first, torch.Tensor):
-        assert torch.equal(first, second)
-    elif isinstance(first, dict):
-        assert first.keys() == second.keys()
-        for key in first:
-            assert_same_state(first[key], second[key])
-    elif isinstance(first, list | tuple):
-        assert len(first) == len(second)
-        for one, other in zip(first, second, strict=True):
-            assert_same_state(one, other)
-    else:
-        assert first == second
-
-
-def at_step(step: int, action: Callable[[], object]) -> Callable[[Progress], None]:
-    """Return a progress callback that acts once, after this many steps."""
-
-    def follow(progress: Progress) -> None:
-        if progress.done == step:
-            action()
-
-    return follow
-
-
-def assert_whole(folder: Path) -> None:
-    """Check that every file of a run can be read."""
-    checkpoint_of(folder)
-    Recipe.load(folder / "recipe.toml")
-    assert read_events(folder)[0]
-    for path in folder.glob("validation/*.png"):
-        Image.open(path).load()
-    if (folder / "weights.safetensors").exists():
-        load_weights(folder / "weights.safetensors")
-
-
-@pytest.fixture(autouse=True)
-def one_thread(fixed_seeds: None) -> None:
-    """Networks this small gain nothing from a second thread; sums must be taken in one order to agree to the bit."""
-    torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def whole_run(tmp_path_factory: pytest.TempPathFactory, training_data: Path) -> tuple[Path, TrainingResult]:
-    """A run that nobody disturbs."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    torch.set_num_threads(1)
-    return folder, train(tiny(), folder, data=training_data, device="cpu")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # --- a run ------------------------------------------------------------------------------------------------------------
@@ -220,127 +115,6 @@ def test_half_precision_learns_too(tmp_path: Path, training_data: Path) -> None:
     result = train(recipe, tmp_path / "run", data=training_data, device="cpu")
     assert result.finished
     assert 0 < events_of(tmp_path / "run", "step")[0]["loss"] < 10
-
-
-# --- stop and resume --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(
-    tmp_path: Path, training_data: Path, whole_run: tuple[Path, TrainingResult], workers: int
-) -> None:
-    folder = tmp_path / "run"
-    recipe = tiny(("workers = 0", f"workers = {workers}"))
-    token = CancelToken()
-    # Between two reports, and after them: neither may show in the curve.
-    first = train(recipe, folder, data=training_data, device="cpu", progress=at_step(7, token.cancel), cancel=token)
-    assert (first.finished, first.steps) == (False, 7)
-    assert events_of(folder, "stopped")[0]["step"] == 7
-    torch.manual_seed(123)
-    stop = at_step(5, lambda: request_stop(folder))
-    second = train(recipe, folder, data=training_data, device="cpu", resume=True, progress=stop)
-    assert (second.finished, second.steps) == (False, 12)
-    last = train(recipe, folder, data=training_data, device="cpu", resume=True)
-    assert (last.finished, last.steps) == (True, 14)
-    undisturbed, result = whole_run
-    assert numbers_of(folder) == numbers_of(undisturbed)
-    assert last.best_score == result.best_score
-    assert_same_state(checkpoint_of(folder), checkpoint_of(undisturbed))
-    ours, theirs = load_weights(last.weights).state, load_weights(result.weights).state
-    assert_same_state(ours, theirs)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_finishes_the_step_saves_and_leaves(
-    tmp_path: Path, training_data: Path, number: signal.Signals
-) -> None:
-    folder = tmp_path / "run"
-    send = at_step(2, lambda: os.kill(os.getpid(), number))
-    result = train(tiny(("crop = 64", "crop = 32")), folder, data=training_data, device="cpu", progress=send)
-    assert (result.finished, result.steps) == (False, 2)
-    assert checkpoint_of(folder)["step"] == 2
-    assert read_events(folder)[0][-1]["event"] == "stopped"
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_run_and_its_workers_stops_it_as_well(
-    tmp_path: Path, training_data: Path, number: signal.Signals
-) -> None:
-    folder = tmp_path / "run"
-    recipe = tiny(
-        ("workers = 0", "workers = 2"),
-        ("steps = 14", "steps = 2000"),
-        ("crop = 64", "crop = 32"),
-        ("checkpoint_minutes = 60", "checkpoint_minutes = 1e-6"),
-    )
-    (tmp_path / "tiny.toml").write_text(recipe.to_toml())
-    arguments = [str(tmp_path / "tiny.toml"), str(folder), str(training_data), "start"]
-    child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], start_new_session=True)
-    try:
-        deadline = time.monotonic() + 120
-        while not events_of(folder, "checkpoint"):
-            assert child.poll() is None, "the run ended before it could be stopped"
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        os.killpg(child.pid, number)
-        assert child.wait(60) == 0
-    finally:
-        child.kill()
-        child.wait()
-    assert read_events(folder)[0][-1]["event"] == "stopped"
-    assert_whole(folder)
-
-
-def test_a_stop_file_stops_the_run_and_is_taken_away(tmp_path: Path, training_data: Path) -> None:
-    folder = tmp_path / "run"
-    stop = at_step(3, lambda: (folder / "STOP").touch())
-    result = train(tiny(("crop = 64", "crop = 32")), folder, data=training_data, device="cpu", progress=stop)
-    assert (result.finished, result.steps) == (False, 3)
-    assert not (folder / "STOP").exists()
-
-
-def test_a_finished_run_that_is_resumed_is_finished_again(tmp_path: Path, training_data: Path) -> None:
-    recipe = tiny(("steps = 14", "steps = 1"), ("crop = 64", "crop = 32"))
-    first = train(recipe, tmp_path / "run", data=training_data, device="cpu")
-    assert train(recipe, tmp_path / "run", data=training_data, device="cpu", resume=True) == first
-
-
-CHILD = """
-import sys
-import torch
-from lsa_engine.training.trainer import train
-torch.set_num_threads(1)
-train(sys.argv[1], sys.argv[2], data=sys.argv[3], resume=sys.argv[4] == "resume", device="cpu")
-"""
-
-
-def test_a_killed_run_leaves_whole_files_and_goes_on(
-    tmp_path: Path, training_data: Path, whole_run: tuple[Path, TrainingResult]
-) -> None:
-    folder = tmp_path / "run"
-    recipe = tiny(("checkpoint_minutes = 60", "checkpoint_minutes = 1e-6"))  # after every step
-    (tmp_path / "tiny.toml").write_text(recipe.to_toml())
-    for mode, step, moment in (("start", 3, 0.0), ("resume", 9, 0.11)):
-        arguments = [str(tmp_path / "tiny.toml"), str(folder), str(training_data), mode]
-        child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments])
-        try:
-            deadline = time.monotonic() + 120
-            while not any(event["step"] >= step for event in events_of(folder, "checkpoint")):
-                assert child.poll() is None, "the run ended before it could be killed"
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-            time.sleep(moment)
-        finally:
-            child.kill()
-            assert child.wait() == -signal.SIGKILL
-        assert_whole(folder)
-        assert checkpoint_of(folder)["step"] >= step
-    result = train(recipe, folder, data=training_data, device="cpu", resume=True)
-    assert result.finished
-    assert_whole(folder)
-    assert not [path for path in folder.rglob("*") if ".part" in path.name]
-    assert numbers_of(folder) == numbers_of(whole_run[0])
-    assert_same_state(checkpoint_of(folder), checkpoint_of(whole_run[0]))
 
 
 # --- weights to start from --------------------------------------------------------------------------------------------
