@@ -176,6 +176,7 @@ class _Work:
         self._origins: list[tuple[int, int]] = []
         self._left_out: list[int] = []
         self._inputs: dict[str, str] = {}
+        self._layers: dict[str, tuple[str, Pixels]] = {}
         self._outside = self._total = 0.0
 
     def measure(self, number: int, part: Part) -> None:
@@ -190,14 +191,15 @@ class _Work:
             self._steps.advance()
             return
         image = None if part.image is None else part.image.read()
-        for what, array in (("image", image), ("labels", labels)):
-            if array is not None:
-                self._note(request.key(what, part), array)
+        if labels is not None:
+            self._note(request.key("labels", part), labels)
+        if part.image is not None and image is not None:
+            self._note(request.key("image", part), image, ("image", part.image))
         for place, pixels in enumerate(part.alphas):
             alpha = pixels.read()
             if self._alone:
                 self._steps.advance()
-            self._note(request.key("alpha", part, place), alpha)
+            self._note(request.key("alpha", part, place), alpha, ("alpha", pixels))
             self._steps.advance()
             found = measure_matte(
                 {request.names[place]: alpha} if request.names else alpha,
@@ -209,14 +211,11 @@ class _Work:
                 progress=self._progress if self._alone else None,
                 cancel=self._cancel,
             )
-            self._require_same("alpha", request.key("alpha", part, place), alpha)
             self._measurements += found
             self._origins += [(number, place)] * len(found)
             if labels is not None:
                 self._total += float(alpha.sum(dtype=np.float64))
                 self._outside += float(alpha[labels == 0].sum(dtype=np.float64))
-        if image is not None:
-            self._require_same("image", request.key("image", part), image)
 
     def outcome(self) -> MeasureOutcome:
         """Return what was found."""
@@ -225,6 +224,7 @@ class _Work:
         request = self._request
         if not self._measurements:
             raise InputError("No frame of the range has labels: label objects first, or choose none.")
+        self._refuse_changed()
         frames = [request.parts[number].frame or 0 for number, _ in self._origins]
         leading: Columns = {} if request.series is None else request.series.columns(frames)
         outside = self._outside / self._total if self._total else 0.0
@@ -239,15 +239,22 @@ class _Work:
             versions=versions("scikit-image", "scipy"),
         )
 
-    def _note(self, key: str, array: NDArray[Any]) -> None:
+    def _note(self, key: str, array: NDArray[Any], layer: tuple[str, Pixels] | None = None) -> None:
+        """Note what an array holds, and of what it is, unless it is a copy."""
         self._inputs[f"{key}_sha256"] = fingerprint(array)
+        if layer is not None and isinstance(layer[1].data, np.ndarray):
+            self._layers[key] = layer
 
-    def _require_same(self, what: str, key: str, array: NDArray[Any]) -> None:
-        if fingerprint(array) != self._inputs[f"{key}_sha256"]:
-            raise ImageChangedError(
-                f"The pixels of the {what} were changed while they were measured, so the measurements were dropped: "
-                "run once more."
-            )
+    def _refuse_changed(self) -> None:
+        """Refuse measurements of what was drawn on meanwhile, also after its turn."""
+        steps = Steps("comparing", max(1, len(self._layers)), None, self._cancel)
+        for key, (what, pixels) in self._layers.items():
+            if fingerprint(pixels.read()) != self._inputs[f"{key}_sha256"]:
+                raise ImageChangedError(
+                    f"The pixels of the {what} were changed while they were measured, so the measurements were "
+                    "dropped: run once more."
+                )
+            steps.advance()
 
 
 @dataclass(frozen=True, eq=False)
