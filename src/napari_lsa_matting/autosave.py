@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import weakref
 from dataclasses import dataclass
 from functools import partial
@@ -14,19 +12,18 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
-from lsa_engine.errors import FileError
-from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+from napari_lsa_matting.autosave_requests import Saving, Sought
 from napari_lsa_matting.channels import channels_of
 from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.layers import full_data, is_picture, is_trimap, same_place, spatial_shape
 from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.settings import read_settings
-from napari_lsa_matting.trimap_store import forget, forget_old, may_be_kept, place_of, save_trimap, saved_at
+from napari_lsa_matting.stack_frames import proposed_of
+from napari_lsa_matting.trimap_store import forget, saved_at
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-_LOG = logging.getLogger(__name__)
 _EDITS = ("paint", "data", "set_data")
 _OF_VIEWERS: weakref.WeakKeyDictionary[Any, Autosave] = weakref.WeakKeyDictionary()
 
@@ -43,74 +40,6 @@ def autosave_of(viewer: ViewerModel) -> Autosave:
     if viewer not in _OF_VIEWERS:
         _OF_VIEWERS[viewer] = Autosave(viewer)
     return _OF_VIEWERS[viewer]
-
-
-@dataclass(frozen=True, eq=False)
-class Sought:
-    """Look for the autosaved trimap of an image: work for a worker.
-
-    Attributes
-    ----------
-    data : array_like
-        The image.
-    name : str
-        Its name.
-    folder : Path
-        Where trimaps are saved.
-    """
-
-    data: Any
-    name: str
-    folder: Path
-
-    def run(self, progress: ProgressCallback, cancel: CancelToken) -> Path | None:
-        """Return where the trimap of this image is, None if there is none; forget those that are old."""
-        steps = Steps("looking for an autosaved trimap", 1, progress, cancel)
-        forget_old(self.folder)
-        found = None
-        # An image that was never seen is not read: that may be slow where it is lazy.
-        if may_be_kept(self.data, self.name, self.folder):
-            place = place_of(self.data, self.name, self.folder, steps.check)
-            found = None if saved_at(place) is None else place
-        steps.advance()
-        return found
-
-
-@dataclass(frozen=True, eq=False)
-class Saving:
-    """Save a trimap: work for a worker.
-
-    Attributes
-    ----------
-    labels : array_like
-        The layer's own labels, not a copy: should they be painted on meanwhile, they are saved once more.
-    image : Sought
-        The image that they belong to.
-    """
-
-    labels: Any
-    image: Sought
-
-    def run(self, progress: ProgressCallback | None, cancel: CancelToken | None) -> Path | None:
-        """Write what has changed, and return where; None if there was nothing worth it.
-
-        Raises
-        ------
-        FileError
-            If it cannot be written.
-        """
-        place = place_of(self.image.data, self.image.name, self.image.folder)
-        return place if save_trimap(self.labels, place, progress, cancel) else None
-
-    def run_anyway(self) -> None:
-        """Do it in a thread for which Python waits before it ends, whatever becomes of the window."""
-        threading.Thread(target=self._run_unseen, name="autosave").start()
-
-    def _run_unseen(self) -> None:
-        try:
-            self.run(None, None)
-        except FileError as error:  # nobody is there to read it but in a log
-            _LOG.warning("%s", error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +139,7 @@ class Autosave(QObject):
         for trimap in list(self._unsaved):
             image = self._image_of(trimap)
             if image is not None:
-                Saving(full_data(trimap), self._sought(image)).run_anyway()
+                self._saving_of(trimap, image).run_anyway()
         self._unsaved.clear()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -301,6 +230,9 @@ class Autosave(QObject):
     def _sought(self, image: Image) -> Sought:
         return Sought(full_data(image), image.name, self._folder)
 
+    def _saving_of(self, trimap: Labels, image: Image) -> Saving:
+        return Saving(full_data(trimap), proposed_of(trimap), self._sought(image))
+
     def _look_for(self, image: Image) -> None:
         self._to_look.append(weakref.ref(image))
         self._offers = [entry for entry in self._offers if entry[0]() is not image]
@@ -344,7 +276,7 @@ class Autosave(QObject):
             image = self._image_of(trimap)
             if image is None:
                 continue
-            saving = Saving(full_data(trimap), self._sought(image))
+            saving = self._saving_of(trimap, image)
             job = self._saving = Job("Saving the trimap for the case of a crash", saving.run, self)
             job.succeeded.connect(self._saved)
             job.failed.connect(self._fail)

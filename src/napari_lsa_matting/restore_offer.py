@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from lsa_engine.progress import CancelToken, ProgressCallback
 from napari_lsa_matting.autosave import Offer, autosave_of
 from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import Message, side_by_side
+from napari_lsa_matting.stack_frames import Proposed, note_proposed
 from napari_lsa_matting.trimap_requests import MadeTrimap, MakeRequest
 from napari_lsa_matting.trimap_results import show_made
-from napari_lsa_matting.trimap_store import RestoreRequest
+from napari_lsa_matting.trimap_store import RestoreRequest, load_proposals
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+
+@dataclass(frozen=True, eq=False)
+class _Restored:
+    """A trimap that was read, and what was proposed for its planes."""
+
+    made: MadeTrimap
+    proposed: Proposed
+
+
+@dataclass(frozen=True, eq=False)
+class _Restoring:
+    """Read a trimap that an earlier session has left: work for a worker."""
+
+    place: Path
+
+    def run(self, progress: ProgressCallback, cancel: CancelToken) -> _Restored:
+        made = MakeRequest(RestoreRequest(self.place)).run(progress, cancel)
+        return _Restored(made, load_proposals(self.place))
 
 
 class RestoreOffer(QWidget):
@@ -59,16 +82,18 @@ class RestoreOffer(QWidget):
         offer = self._autosave.offered
         if offer is None or self._job is not None:
             return
-        job = self._job = Job("Restoring the trimap", MakeRequest(RestoreRequest(offer.place)).run, self)
+        job = self._job = Job("Restoring the trimap", _Restoring(offer.place).run, self)
         job.succeeded.connect(partial(self._add, offer))
         job.failed.connect(notify_error)
         job.ended.connect(self._end)
         self._refresh()
         job.start()
 
-    def _add(self, offer: Offer, made: MadeTrimap) -> None:
+    def _add(self, offer: Offer, restored: _Restored) -> None:
         if offer.image in self._viewer.layers:
-            show_made(self._viewer, offer.image, (), made)
+            layer = show_made(self._viewer, offer.image, (), restored.made)
+            if restored.proposed:
+                note_proposed(layer, restored.proposed)
             self._autosave.settle(offer)
 
     def _discard(self, _: bool = False) -> None:

@@ -258,6 +258,11 @@ def record_proposals(trimap: Labels, made: Mapping[Index, str], **how: Any) -> N
     for index, digest in made.items():
         known = [other for other in proposed.get(place_name(index), {}).get("sha256", []) if other != digest]
         proposed[place_name(index)] = {**how, "sha256": [*known, digest]}
+    note_proposed(trimap, proposed)
+
+
+def note_proposed(trimap: Labels, proposed: Proposed) -> None:
+    """Note in a trimap layer's metadata what was proposed, in place of what is there, as :func:`proposed_of` tells."""
     record = trimap.metadata.get(METADATA_KEY)
     record = dict(record) if isinstance(record, Mapping) else {}
     trimap.metadata = {**trimap.metadata, METADATA_KEY: {**record, _PROPOSALS: proposed}}

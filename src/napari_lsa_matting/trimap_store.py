@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from lsa_engine.errors import FileError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 from napari_lsa_matting.trimap_layer import BACKGROUND
+
+if TYPE_CHECKING:
+    from napari_lsa_matting.stack_frames import Proposed
 
 _INDEX = "trimap.json"
 _DAYS_KEPT = 30
@@ -81,7 +84,13 @@ def forget_old(folder: Path) -> None:
             forget(place)
 
 
-def save_trimap(labels: Any, place: Path, progress: ProgressCallback | None, cancel: CancelToken | None) -> bool:
+def save_trimap(
+    labels: Any,
+    place: Path,
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
+    proposed: Proposed | None = None,
+) -> bool:
     """Save a trimap whole or not at all; of what is there already, only parts that have changed are written.
 
     Parameters
@@ -92,6 +101,8 @@ def save_trimap(labels: Any, place: Path, progress: ProgressCallback | None, can
         From :func:`place_of`.
     progress, cancel
         As everywhere in the engine.
+    proposed : mapping, optional
+        What was proposed for its planes, by which a proposal is told from what was painted.
 
     Returns
     -------
@@ -116,7 +127,7 @@ def save_trimap(labels: Any, place: Path, progress: ProgressCallback | None, can
             steps.advance()
         if not any(names):
             return False
-        _write_index(place, {"shape": list(shape), "parts": names})
+        _write_index(place, {"shape": list(shape), "parts": names, "proposals": dict(proposed or {})})
         _remove_unnamed(place, {name for name in names if name is not None})
     return True
 
@@ -142,10 +153,22 @@ def load_trimap(place: Path, progress: ProgressCallback | None, cancel: CancelTo
                 labels[where] = np.select([codes == _CODES[1], codes == _CODES[2]], [1, 2], 0)
             steps.advance()
     except (OSError, ValueError, KeyError, TypeError, FileError) as error:
-        raise FileError(
-            f"The autosaved trimap in {place} cannot be read ({error}): discard it, and paint or open one."
-        ) from error
+        raise _unreadable(place, error) from error
     return labels
+
+
+def load_proposals(place: Path) -> Proposed:
+    """Return what was proposed for the planes of a trimap that was saved.
+
+    Raises
+    ------
+    FileError
+        If it is gone or damaged.
+    """
+    try:
+        return dict(json.loads((place / _INDEX).read_text(encoding="utf-8")).get("proposals", {}))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _unreadable(place, error) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +200,10 @@ class RestoreRequest:
     def given(self) -> dict[str, NDArray[Any]]:
         """Return what they are made from, by name."""
         return {}
+
+
+def _unreadable(place: Path, error: Exception) -> FileError:
+    return FileError(f"The autosaved trimap in {place} cannot be read ({error}): discard it, and paint or open one.")
 
 
 def _outside(data: Any, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,15 @@ from PIL import Image
 
 from lsa_engine.errors import FileError
 from napari_lsa_matting import trimap_store
-from napari_lsa_matting.trimap_store import forget, forget_old, load_trimap, place_of, save_trimap, saved_at
+from napari_lsa_matting.trimap_store import (
+    forget,
+    forget_old,
+    load_proposals,
+    load_trimap,
+    place_of,
+    save_trimap,
+    saved_at,
+)
 
 _KILLED = """
 import os, signal, sys
@@ -122,6 +131,23 @@ def test_neither_an_empty_trimap_nor_a_segmentation_is_kept(tmp_path: Path) -> N
     assert not save(np.full((20, 30), 3, np.int32), tmp_path / "a")
     assert not save(np.full((20, 30), -1, np.int32), tmp_path / "a")
     assert saved_at(tmp_path / "a") is None
+
+
+def test_what_was_proposed_is_kept_beside_the_labels_and_is_nothing_where_older_versions_saved(tmp_path: Path) -> None:
+    proposed = {"2": {"method": "flow", "margin": 1.0, "keys": [0, 4], "sha256": ["aa", "bb"]}}
+    save_trimap(stack(), tmp_path / "a", None, None, proposed)
+    assert load_proposals(tmp_path / "a") == proposed
+    save_trimap(stack(), tmp_path / "a", None, None, {})
+    assert load_proposals(tmp_path / "a") == {}
+    index = tmp_path / "a" / "trimap.json"
+    index.write_text(
+        json.dumps({name: part for name, part in json.loads(index.read_text()).items() if name != "proposals"})
+    )
+    assert load_proposals(tmp_path / "a") == {}
+    np.testing.assert_array_equal(load(tmp_path / "a"), stack())
+    index.write_text("[]")
+    with pytest.raises(FileError, match="discard it"):
+        load_proposals(tmp_path / "a")
 
 
 def test_a_damaged_trimap_is_refused_in_words(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""The offer of a trimap that an earlier session has left: it comes back as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_lsa_matting.settings import Settings
+from napari_lsa_matting.stack_widget import StackWidget
+from napari_lsa_matting.trimap_layer import trimap_settings
+
+
+@pytest.fixture(autouse=True)
+def saved_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trimaps are saved a second after an edit."""
+    monkeypatch.setattr("napari_lsa_matting.autosave.read_settings", lambda: Settings(autosave=1))
+
+
+def count_saved(folder: Path) -> int:
+    return len(list((folder / "cache" / "trimaps").glob("*/trimap.json")))
+
+
+def stack_widget(viewer: Any) -> StackWidget:
+    widget = StackWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Stack")
+    return widget
+
+
+def restore(qtbot: Any, viewer: Any, widget: Any) -> Any:
+    """Press Restore, and return the trimap that comes."""
+    qtbot.waitUntil(lambda: not widget.offer.isHidden())
+    widget.offer.restore_button.click()
+    qtbot.waitUntil(lambda: "trimap" in viewer.layers)
+    return viewer.layers["trimap"]
+
+
+def test_proposals_come_back_as_proposals_and_key_frames_as_key_frames(
+    make_napari_viewer_proxy: Any, qtbot: Any, user_folders: Path
+) -> None:
+    pictures = np.random.default_rng(0).integers(0, 255, (5, 32, 40), np.uint8)
+    first, second = make_napari_viewer_proxy(), make_napari_viewer_proxy()
+    first.add_image(pictures, name="stack")
+    labels = np.zeros(pictures.shape, np.uint8)
+    labels[[0, 4]] = 2
+    labels[[0, 4], 8:24, 8:24] = 0
+    labels[[0, 4], 12:20, 12:20] = 1
+    trimap = first.add_labels(labels, **trimap_settings())
+    widget = stack_widget(first)
+    qtbot.waitUntil(lambda: widget.proposing.run_button.isEnabled())
+    widget.proposing.run_button.click()
+    qtbot.waitUntil(lambda: not widget.busy and "proposals: 1-3" in widget.status.text())
+    trimap.data_setitem((np.array([2]), np.array([0]), np.array([0])), 0)  # which makes a key frame of a proposal
+    kinds = "Key frames: 0, 2, 4; proposals: 1, 3."
+    qtbot.waitUntil(lambda: kinds in widget.status.text())
+    qtbot.waitUntil(lambda: count_saved(user_folders) == 1)
+
+    second.add_image(pictures.copy(), name="stack")
+    again = stack_widget(second)
+    restored = restore(qtbot, second, again)
+    np.testing.assert_array_equal(restored.data, trimap.data)
+    qtbot.waitUntil(lambda: kinds in again.status.text())
+    again.proposing.run_button.click()  # proposals are replaced, and what was painted is not
+    qtbot.waitUntil(lambda: not again.busy and again.proposing.outcome.text().startswith("Proposed frames 1, 3"))
+    np.testing.assert_array_equal(restored.data[2], trimap.data[2])
