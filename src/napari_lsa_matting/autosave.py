@@ -117,7 +117,9 @@ class Autosave(QObject):
     def note_pair(self, image: Image | None, trimap: Labels | None) -> None:
         """Take note that a widget uses labels as the trimap of an image; if they do not fit, nothing is noted."""
         viewer = self._viewer()
-        if not self._on or viewer is None or image is None or trimap is None or not _fits(viewer, image, trimap):
+        if not self._on or viewer is None or image is None or trimap is None:
+            return
+        if not _can_be_pair(viewer, image, trimap):
             return
         self._images[trimap] = weakref.ref(image)
         self._follow(trimap)
@@ -220,11 +222,14 @@ class Autosave(QObject):
             return None
         reference = self._images.get(trimap)
         image = None if reference is None else reference()
-        if image is not None and image in viewer.layers and _fits(viewer, image, trimap):
+        if image is not None and image in viewer.layers and _can_be_pair(viewer, image, trimap):
             return image
-        for layer in reversed(viewer.layers):
-            if is_picture(layer) and _fits(viewer, layer, trimap) and _lies_on(layer, trimap):
-                return unwrap(layer)
+        pictures = [unwrap(layer) for layer in reversed(viewer.layers) if is_picture(layer)]
+        # A stack, over which a trimap of its last axes lies as well, comes after an image of the same axes.
+        for fits in (_fits, _fits_last):
+            for picture in pictures:
+                if fits(viewer, picture, trimap) and _lies_on(picture, trimap):
+                    return picture
         return None
 
     def _sought(self, image: Image) -> Sought:
@@ -318,6 +323,16 @@ def _fits(viewer: ViewerModel, image: Image, trimap: Labels) -> bool:
         return False
     flat, axis = channels.without(ours), channels.axis
     return theirs in (flat, (*flat[:axis], 1, *flat[axis:]))
+
+
+def _fits_last(_: ViewerModel, image: Image, trimap: Labels) -> bool:
+    """Return whether a trimap has the pixels of an image's last axes: it lies over all that comes before them."""
+    theirs = spatial_shape(trimap)
+    return len(theirs) > 1 and spatial_shape(image)[-len(theirs) :] == theirs
+
+
+def _can_be_pair(viewer: ViewerModel, image: Image, trimap: Labels) -> bool:
+    return _fits(viewer, image, trimap) or _fits_last(viewer, image, trimap)
 
 
 def _lies_on(image: Image, trimap: Labels) -> bool:

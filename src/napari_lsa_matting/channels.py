@@ -63,12 +63,7 @@ class Channels:
             scale = np.array(settings["scale"], dtype=float)
             scale[self.axis] *= count
             return {**settings, "scale": scale}
-        axes = len(settings["scale"])
-        shear = np.eye(axes)
-        shear[np.triu_indices(axes, 1)] = settings["shear"]
-        matrices = {"rotate": settings["rotate"], "shear": shear, "affine": settings["affine"]}
-        cut = {name: np.asarray(matrix)[1:, 1:] for name, matrix in matrices.items()}
-        return {name: value[1:] for name, value in settings.items() if name not in cut} | cut
+        return last_axes(settings, len(settings["scale"]) - 1)
 
     def corner(self, index: tuple[int, ...], count: int) -> tuple[float, ...]:
         """Return where the first pixel of a plane at an index without the channels lies on the axes before the last."""
@@ -81,6 +76,17 @@ class Channels:
     @property
     def _keeps(self) -> bool:
         return self.kept or self.axis > 0
+
+
+def last_axes(settings: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """Return the settings that put a layer somewhere for one that has only the last of its axes."""
+    axes = len(settings["scale"])
+    first = axes - count
+    shear = np.eye(axes)
+    shear[np.triu_indices(axes, 1)] = settings["shear"]
+    matrices = {"rotate": settings["rotate"], "shear": shear, "affine": settings["affine"]}
+    cut = {name: np.asarray(matrix)[first:, first:] for name, matrix in matrices.items()}
+    return {name: value[first:] for name, value in settings.items() if name not in cut} | cut
 
 
 def axis_name(layer: Layer, axis: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_lsa_matting.channels import channels_of
+from napari_lsa_matting.channels import channels_of, last_axes
 from napari_lsa_matting.layers import (
     Index,
     as_layer_data,
@@ -77,7 +77,8 @@ def add_trimap_layer(viewer: ViewerModel, like: Layer, planes: dict[Index, NDArr
     like : napari.layers.Layer
         Image or Labels layer whose pixels it covers.
     planes : dict of index to array (H, W)
-        Labels 0, 1, 2 of some planes, or all of them at index (); empty for a trimap to be painted.
+        Labels 0, 1, 2 of some planes, or all of them at index (); empty for a trimap to be painted. Those at index ()
+        may be of the last axes only: such a trimap lies over all that comes before them.
     """
     leading, plane = plane_grid(like)
     labels = planes.get(())
@@ -88,13 +89,15 @@ def add_trimap_layer(viewer: ViewerModel, like: Layer, planes: dict[Index, NDArr
             planes = {(): labels.squeeze(channels.axis)}
         leading, planes = channels.without(leading), {channels.without(key): made for key, made in planes.items()}
         labels = planes.get(())
-    if labels is None or labels.shape != (*leading, *plane):  # of a whole stack there is no second copy
-        labels = np.zeros((*leading, *plane), np.uint8)
+    shape = (*leading, *plane)
+    settings = calibration(like, (), channels)
+    if labels is not None and labels.ndim < len(shape) and labels.shape == shape[-labels.ndim :]:
+        channels, settings = None, last_axes(calibration(like), labels.ndim)
+    elif labels is None or labels.shape != shape:  # of a whole stack there is no second copy
+        labels = np.zeros(shape, np.uint8)
         for index, values in planes.items():
             labels[index] = values
-    layer: Labels = unwrap(
-        viewer.add_labels(as_layer_data(labels, (), channels), **trimap_settings(), **calibration(like, (), channels))
-    )
+    layer: Labels = unwrap(viewer.add_labels(as_layer_data(labels, (), channels), **trimap_settings(), **settings))
     layer.brush_size = max(5, round(max(plane) / 40))
     layer.selected_label = FOREGROUND
     return layer

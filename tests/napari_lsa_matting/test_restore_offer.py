@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_lsa_matting.autosave import autosave_of
+from napari_lsa_matting.layers import calibration
 from napari_lsa_matting.settings import Settings
 from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
+from napari_lsa_matting.trimap_widget import TrimapWidget
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +68,50 @@ def test_proposals_come_back_as_proposals_and_key_frames_as_key_frames(
     again.proposing.run_button.click()  # proposals are replaced, and what was painted is not
     qtbot.waitUntil(lambda: not again.busy and again.proposing.outcome.text().startswith("Proposed frames 1, 3"))
     np.testing.assert_array_equal(restored.data[2], trimap.data[2])
+
+
+def test_a_trimap_of_a_volume_is_saved_for_a_series_of_volumes_and_lies_over_all_of_it_again(
+    make_napari_viewer_proxy: Any, qtbot: Any, user_folders: Path
+) -> None:
+    series = np.random.default_rng(0).integers(0, 255, (2, 3, 20, 30), np.uint8)
+    place: dict[str, Any] = {
+        "axis_labels": ("t", "z", "y", "x"),
+        "scale": (5.0, 2.0, 0.5, 0.5),
+        "translate": (10.0, 4.0, 3.0, 2.0),
+        "units": ("s", "um", "um", "um"),
+    }
+    first, second = make_napari_viewer_proxy(), make_napari_viewer_proxy()
+    first.add_image(series, name="series", **place)
+    of_volume = {name: value[1:] for name, value in place.items()}
+    trimap = first.add_labels(np.zeros((3, 20, 30), np.uint8), **trimap_settings(), **of_volume)
+    first.window.add_dock_widget(TrimapWidget(first))
+    trimap.data_setitem((np.array([1, 2]), np.array([5, 6]), np.array([7, 8])), np.array([1, 2]))
+    qtbot.waitUntil(lambda: count_saved(user_folders) == 1)
+
+    second.add_image(series.copy(), name="series", **place)
+    widget = TrimapWidget(second)
+    second.window.add_dock_widget(widget)
+    restored = restore(qtbot, second, widget)
+    np.testing.assert_array_equal(restored.data, trimap.data)
+    np.testing.assert_array_equal(restored.extent.world, trimap.extent.world)
+    assert restored.units == trimap.units
+    assert restored.axis_labels == ("z", "y", "x")
+    # What is painted from here on is saved again.
+    restored.data_setitem((np.array([0]), np.array([0]), np.array([0])), 1)
+    index = next((user_folders / "cache" / "trimaps").glob("*/trimap.json"))
+    before = index.read_text()
+    qtbot.waitUntil(lambda: index.read_text() != before)
+
+
+def test_a_trimap_belongs_to_an_image_of_its_own_axes_rather_than_to_a_stack_above_it(viewer_model: Any) -> None:
+    trimap, photo = viewer_model.layers["trimap"], viewer_model.layers["photo"]
+    above = {name: value for name, value in calibration(photo).items() if name in ("scale", "translate")}
+    stack = viewer_model.add_image(
+        np.zeros((2, *trimap.data.shape)),
+        name="stack",
+        **{name: (1.0, *value) if name == "scale" else (0.0, *value) for name, value in above.items()},
+    )
+    autosave = autosave_of(viewer_model)
+    assert autosave._image_of(trimap) is photo
+    viewer_model.layers.remove(photo)
+    assert autosave._image_of(trimap) is stack
