@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from lsa_engine.progress import CancelToken, ProgressCallback
 from napari_lsa_matting.autosave import Offer, autosave_of
 from napari_lsa_matting.jobs import Job
+from napari_lsa_matting.layers import full_data
 from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import Message, side_by_side
 from napari_lsa_matting.stack_frames import Proposed, note_proposed
@@ -83,14 +84,15 @@ class RestoreOffer(QWidget):
         if offer is None or self._job is not None:
             return
         job = self._job = Job("Restoring the trimap", _Restoring(offer.place).run, self)
-        job.succeeded.connect(partial(self._add, offer))
+        job.succeeded.connect(partial(self._add, offer, full_data(offer.image)))
         job.failed.connect(notify_error)
         job.ended.connect(self._end)
         self._refresh()
         job.start()
 
-    def _add(self, offer: Offer, restored: _Restored) -> None:
-        if offer.image in self._viewer.layers:
+    def _add(self, offer: Offer, data: Any, restored: _Restored) -> None:
+        # An image that was given other pixels meanwhile is no longer the one that the trimap was painted on.
+        if offer.image in self._viewer.layers and full_data(offer.image) is data:
             layer = show_made(self._viewer, offer.image, (), restored.made)
             if restored.proposed:
                 note_proposed(layer, restored.proposed)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _INDEX = "trimap.json"
 _DAYS_KEPT = 30
-_PLANES_READ, _ROWS_READ = 16, 512
+_PLANES_READ, _ROWS_READ, _BANDS_READ = 16, 512, 8
 # Pixels of a part at most: far fewer than Pillow reads, and soon written.
 _PART = 1 << 24
 # Parts that no index names may belong to another process, which is about to write its index.
@@ -216,10 +216,23 @@ def _some_rows(data: Any) -> Iterator[NDArray[Any]]:
     axes = 3 if data.ndim > 2 and data.shape[-1] in (3, 4) else 2
     planes = list(np.ndindex(*data.shape[:-axes]))
     chosen = planes[:: max(1, len(planes) // _PLANES_READ)]
+    rows = _rows_of_plane(data.shape[-axes], len(chosen), isinstance(data, np.ndarray))
     for index in chosen:
-        plane = data[index] if index else data
-        step = max(1, plane.shape[0] * len(chosen) // _ROWS_READ)
-        yield np.ascontiguousarray(plane[::step])
+        for some in rows:
+            yield np.ascontiguousarray(data[(*index, some)])
+
+
+def _rows_of_plane(height: int, planes: int, in_memory: bool) -> list[slice]:
+    """Return which rows of a plane are read if those of so many planes are."""
+    if in_memory:
+        return [slice(None, None, max(1, height * planes // _ROWS_READ))]
+    # Of a file, single rows cost whole chunks: all of the file, if they are spread over it.
+    count = max(1, _BANDS_READ // planes)
+    length = max(1, _ROWS_READ // planes // count)
+    if height <= length * count:
+        return [slice(0, height)]
+    between = (height - length) / (count + 1)
+    return [slice(first, first + length) for first in (round(between * (number + 1)) for number in range(count))]
 
 
 def _parts(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:

@@ -14,6 +14,7 @@ from napari_lsa_matting.settings import Settings
 from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_widget import TrimapWidget
+from widgets import settle
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +116,25 @@ def test_a_trimap_belongs_to_an_image_of_its_own_axes_rather_than_to_a_stack_abo
     assert autosave._image_of(trimap) is photo
     viewer_model.layers.remove(photo)
     assert autosave._image_of(trimap) is stack
+
+
+def test_a_trimap_does_not_come_back_onto_an_image_that_is_replaced_while_it_is_read(
+    scene_viewer: Any, make_napari_viewer_proxy: Any, qtbot: Any, user_folders: Path
+) -> None:
+    photo = scene_viewer.layers["photo"].data
+    scene_viewer.window.add_dock_widget(TrimapWidget(scene_viewer))
+    scene_viewer.layers["trimap"].data_setitem((np.array([0]), np.array([0])), 1)
+    qtbot.waitUntil(lambda: count_saved(user_folders) == 1)
+    viewer = make_napari_viewer_proxy()
+    layer = viewer.add_image(photo.copy(), name="photo", rgb=True)
+    widget = TrimapWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    qtbot.waitUntil(lambda: not widget.offer.isHidden())
+    widget.offer.restore_button.click()
+    layer.data = 255 - photo
+    settle(qtbot, widget)
+    assert "trimap" not in viewer.layers
+    assert widget.offer.isHidden()
+    layer.data = photo.copy()  # the trimap is still there for the image that it was painted on
+    restored = restore(qtbot, viewer, widget)
+    np.testing.assert_array_equal(restored.data, scene_viewer.layers["trimap"].data)

@@ -182,3 +182,27 @@ def test_images_are_told_apart_by_what_is_in_them(shape: tuple[int, ...], tmp_pa
     assert place != place_of(data, "other", tmp_path)
     assert place != place_of(255 - data, "image", tmp_path)
     assert place != place_of(data.astype(np.uint16), "image", tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(8000, 40), (20, 3000, 40), (40, 50), (40, 50, 3)])
+def test_of_an_image_in_a_file_little_is_read_and_images_are_told_apart_all_the_same(
+    shape: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zarr = pytest.importorskip("zarr")
+    chunks = (1,) * (len(shape) - 2) + (100, 40) if shape[-1] == 40 else shape
+    pixels = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+    array, other = (zarr.array(values, chunks=chunks) for values in (pixels, 255 - pixels))
+    read: set[tuple[int, ...]] = set()
+    get = zarr.Array.__getitem__
+
+    def note(array: Any, index: Any) -> Any:
+        *plane, rows = index
+        read.update((*plane, row // 100) for row in range(*rows.indices(shape[len(plane)])))
+        return get(array, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zarr.Array, "__getitem__", note)
+        place = place_of(array, "image", tmp_path)
+    assert place == place_of(zarr.array(pixels, chunks=chunks), "image", tmp_path)
+    assert place != place_of(other, "image", tmp_path)
+    assert len(read) <= 40  # chunks, of 80 and of 600
