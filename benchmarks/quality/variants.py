@@ -1,4 +1,4 @@
-"""Narrow networks at equal cost, other losses, rates and batches: short runs from nothing, scored on unseen composites.
+"""Narrow networks at equal cost, and other ways to train: short runs from nothing, scored on unseen composites.
 
 A run is too short to tell what a network can become; it tells what learns faster for the same work. DATA is a training
 data folder. Every run sees the same examples; the plain one is repeated with another seed, which shows how much is
@@ -11,18 +11,22 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import lsa_engine as lsa
-from lsa_engine.network import SIZES, build_network
+from lsa_engine.network import SIZES, LSANet, build_network
 from lsa_engine.network.lsanet import NetworkSize
 from lsa_engine.training import trainer
+from lsa_engine.training.datasets import Batch, stack_examples
 from lsa_engine.training.loss import matting_loss
 from lsa_engine.training.recipe import Recipe
 
@@ -42,6 +46,32 @@ def with_gradient(prediction: Tensor, alpha: Tensor, unknown: Tensor) -> Tensor:
     return matting_loss(prediction, alpha, unknown) + 0.5 * slopes / unknown.sum().clamp_min(1)
 
 
+def with_slow_statistics(size: str) -> LSANet:
+    """Build a network whose batch norms move their statistics by a hundredth at a step, not by a tenth."""
+    network = build_network(size)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.01
+    return network
+
+
+def with_measured_statistics(run: trainer._Run, validation: Batch) -> None:
+    """Validate with statistics of the averaged weights themselves, measured on 320 training examples."""
+    norms = [module for module in run.average.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the batches
+    run.average.train()
+    with torch.no_grad():
+        for first in range(0, 320, 8):
+            batch = stack_examples(run.composites, range(first, first + 8), 192, run.network.size.guidance)
+            run._predict(run.average, batch[0].to(run.device))
+    _VALIDATE(run, validation)
+
+
+_VALIDATE = trainer._Run._validate
+
+
 @dataclass(frozen=True)
 class Variant:
     """What one run does otherwise than the plain one."""
@@ -53,6 +83,9 @@ class Variant:
     batch: int = 8
     ema: float = 0.99
     seed: int = 0
+    optimiser: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW
+    build: Callable[[str], LSANet] = build_network
+    validate: Callable[[trainer._Run, Batch], None] = _VALIDATE
 
 
 def changed(**fields: Any) -> NetworkSize:
@@ -75,6 +108,14 @@ VARIANTS = (
     Variant("rate 5e-4", rate=5e-4),
     Variant("rate 2e-3", rate=2e-3),
     Variant("batches of 4, twice the steps", batch=4),
+    Variant("loss with gradients, another seed", loss=with_gradient, seed=1),
+    Variant("no averaging of weights", ema=0),
+    Variant("average over 10 steps (0.9)", ema=0.9),
+    Variant("statistics at 0.01 a step", build=with_slow_statistics),
+    Variant("statistics measured under the average", validate=with_measured_statistics),
+    Variant("SGD, momentum 0.9, rate 0.1", optimiser=partial(torch.optim.SGD, momentum=0.9, nesterov=True), rate=0.1),
+    Variant("AdamW, second moment over 100 steps", optimiser=partial(torch.optim.AdamW, betas=(0.9, 0.99))),
+    Variant("NAdam", optimiser=partial(torch.optim.NAdam, decoupled_weight_decay=True)),
 )
 
 
@@ -109,9 +150,13 @@ def run(variant: Variant, name: str, data: Path, examples: int, crop: int) -> tu
             "validation": {"every_steps": steps, "examples": 64, "crop": 256},
         }
     )
-    trainer.matting_loss = variant.loss
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(patch.object(torch.optim, "AdamW", variant.optimiser))
+        stack.enter_context(patch.object(trainer, "matting_loss", variant.loss))
+        stack.enter_context(patch.object(trainer, "build_network", variant.build))
+        stack.enter_context(patch.object(trainer._Run, "_validate", variant.validate))
         result = lsa.train(recipe, Path(folder) / "run", data=data, device="auto")
     return result.best_score, (time.perf_counter() - start) / 60
 
@@ -122,9 +167,12 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=4000)
     parser.add_argument("--crop", type=int, default=192)
     parser.add_argument("--costs", action="store_true", help="print what the networks cost, and train none")
+    parser.add_argument("--rows", type=int, nargs="*", help="numbers of the runs to make, from 0; all without it")
     options = parser.parse_args()
     print("| run | parameters | GFLOP at 512² | validation SAD | minutes |\n|---|---:|---:|---:|---:|", flush=True)
     for number, variant in enumerate(VARIANTS):
+        if options.rows is not None and number not in options.rows:
+            continue
         name = f"variant-{number}"
         SIZES[name] = replace(variant.size, name=name)
         parameters = sum(weight.numel() for weight in build_network(name).parameters()) / 1e6
