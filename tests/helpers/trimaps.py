@@ -12,9 +12,3 @@ def open_trimap(viewer: Any) -> TrimapWidget:
     widget = TrimapWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Trimap")
     return widget
-
-
-def settle(qtbot: Any, widget: TrimapWidget) -> None:
-    """Wait until the widget has taken note of the last change."""
-    qtbot.waitUntil(lambda: not (widget.working or widget.settling))
-    qtbot.waitUntil(lambda: not widget.busy)

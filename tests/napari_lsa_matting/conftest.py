@@ -7,34 +7,30 @@ import gc
 import os
 import shutil
 import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
 from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
-from numpy.typing import NDArray
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 import lsa_engine as lsa
+from brakes import Brake
 from lsa_engine.progress import CancelToken
 from lsa_engine.trimap import Trimap
 from napari_lsa_matting.code_snippet import FindSources, SaveArrays, Script
 from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
+from slow_layers import Heart, Slow
+from watchdog import Watchdog
 
 
 def take_a_screen() -> None:
@@ -57,7 +53,7 @@ def take_a_screen() -> None:
 if "PYTEST_XDIST_WORKER" in os.environ and shutil.which("Xvfb"):
     take_a_screen()
 
-PATIENCE_MS = 120000  # the first run in a process loads torch or compiles PyMatting's loops, maybe on a busy machine
+PATIENCE_MS = 300_000  # the first run in a process loads torch or compiles PyMatting's loops, maybe on a busy machine
 
 
 class PatientBot(QtBot):  # type: ignore[misc]
@@ -169,66 +165,26 @@ def notifications() -> Iterator[list[str]]:
     notification_manager.notification_ready.disconnect(keep)
 
 
-class Heart:
-    """Beats in the event loop: what holds that up is told from slow work beside it, however busy the machine is."""
-
-    def __init__(self) -> None:
-        self.beats = 0
-        self.timer = QTimer()
-        self.timer.setInterval(2)
-        self.timer.timeout.connect(self._beat)
-        self.timer.start()
-
-    def sleep(self, seconds: float) -> int:
-        """Sleep, and return how often it has beaten meanwhile."""
-        before = self.beats
-        time.sleep(seconds)
-        return self.beats - before
-
-    def _beat(self) -> None:
-        self.beats += 1
-
-
 @pytest.fixture
 def heart(qapp: Any) -> Iterator[Heart]:
     """The beat of the event loop."""
     heart = Heart()
     yield heart
-    heart.timer.stop()
-
-
-class Slow:
-    """Lazy data of which a plane takes a while to read; what is read is noted, by whom, and the beats meanwhile."""
-
-    def __init__(self, heart: Heart, pixels: NDArray[Any], seconds: float = 0.5) -> None:
-        self.seconds = seconds
-        self.readers: list[threading.Thread] = []
-        self.sizes: list[int] = []
-        self.beats: list[int] = []
-        self._heart = heart
-        self.fails = False
-        chunks = (1, *pixels.shape[1:]) if pixels.ndim > 2 and pixels.shape[-1] > 4 else pixels.shape
-        self.data = da.from_array(pixels, chunks=chunks).map_blocks(self._read, dtype=pixels.dtype)
-
-    def forget(self) -> None:
-        """Forget what was noted."""
-        self.readers.clear()
-        self.sizes.clear()
-        self.beats.clear()
-
-    def _read(self, block: NDArray[Any]) -> NDArray[Any]:
-        if self.fails:
-            raise OSError("the server is gone")
-        self.readers.append(threading.current_thread())
-        self.sizes.append(len(block))
-        self.beats.append(self._heart.sleep(self.seconds))
-        return block
+    heart.stop()
 
 
 @pytest.fixture
-def slow(heart: Heart) -> Callable[..., Slow]:
+def slow(heart: Heart) -> Iterator[Callable[..., Slow]]:
     """Makes lazy data of an array: slow(pixels, seconds)."""
-    return partial(Slow, heart)
+    made: list[Slow] = []
+
+    def make(*settings: Any) -> Slow:
+        made.append(Slow(heart, *settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.let_go()
 
 
 @pytest.fixture
@@ -316,15 +272,6 @@ def repeat(tmp_path: Path, execute: Callable[[str], dict[str, Any]]) -> Callable
     return repeat
 
 
-@dataclass
-class Brake:
-    """Holds the engine's work up until it is cancelled or may go on."""
-
-    begun: threading.Event = field(default_factory=threading.Event)
-    go_on: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
-
-
 @pytest.fixture
 def brake(monkeypatch: pytest.MonkeyPatch) -> Brake:
     """A brake on predictions of the network."""
@@ -332,13 +279,19 @@ def brake(monkeypatch: pytest.MonkeyPatch) -> Brake:
     predict = lsa.Matter.predict
 
     def held_up(matter: Any, *, cancel: Any = None, **settings: Any) -> Any:
-        brake.begun.set()
         try:
-            while not brake.go_on.wait(0.01) and not cancel.cancelled:
-                pass
+            brake.wait(cancel)
             return predict(matter, cancel=cancel, **settings)
         finally:
             brake.ended.set()
 
     monkeypatch.setattr(lsa.Matter, "predict", held_up)
     return brake
+
+
+@pytest.fixture(scope="session")
+def no_run_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """End runs even if the tests are killed."""
+    watchdog = Watchdog(tmp_path_factory.getbasetemp())
+    yield
+    watchdog.dismiss()

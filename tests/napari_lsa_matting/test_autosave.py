@@ -36,8 +36,7 @@ def open_widget(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Open:
     def open_in(viewer: Any) -> TrimapWidget:
         widget = TrimapWidget(viewer)
         viewer.window.add_dock_widget(widget, name="Trimap")
-        qtbot.wait(100)
-        qtbot.waitUntil(lambda: not widget.busy)
+        settle(qtbot, widget)
         return widget
 
     return open_in

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import threading
-from dataclasses import dataclass, field
 from hashlib import sha256
 from inspect import unwrap
 from typing import Any
@@ -19,70 +17,28 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
 import lsa_engine as lsa
-import lsa_engine.measure
 from lsa_engine.measure import to_columns
-from measuring import open_measure, run, shown
+from measuring import add_alpha, add_cells, choose, open_measure, place, shown
 from napari_lsa_matting.layers import METADATA_KEY, fingerprint, with_provenance
 from napari_lsa_matting.measure_widget import MeasureWidget
+from widgets import run, settle
 
 
 @pytest.fixture
 def matted_viewer(scene_viewer: Any, scene: Any) -> Any:
-    """The viewer with the scene's true alpha, as the Matting widget would add it; nothing is 0.5 µm square."""
-    for layer in scene_viewer.layers:
-        layer.scale = (0.5, 0.25)
-    scene_viewer.add_image(
-        scene.alpha.copy(),
-        name="alpha",
-        metadata=with_provenance({}, kind="alpha"),
-        **place(scene_viewer.layers["photo"]),
-    )
+    """The viewer with the scene's true alpha; nothing is 0.5 µm square."""
+    add_alpha(scene_viewer, scene)
     return scene_viewer
 
 
 @pytest.fixture
 def cells(matted_viewer: Any) -> np.ndarray:
     """Labels 3 and 7: the left and the right half of the scene, which together are all of it."""
-    labels = np.full((48, 64), 3, np.uint16)
-    labels[:, 32:] = 7
-    matted_viewer.add_labels(labels, name="cells", **place(matted_viewer.layers["photo"]))
-    return labels
-
-
-@dataclass
-class Brake:
-    """Holds the engine's work up until it is cancelled or may go on."""
-
-    begun: threading.Event = field(default_factory=threading.Event)
-    go_on: threading.Event = field(default_factory=threading.Event)
-
-
-@pytest.fixture
-def brake(monkeypatch: pytest.MonkeyPatch) -> Brake:
-    brake = Brake()
-    measure = lsa_engine.measure.measure_matte
-
-    def held_up(*arrays: Any, cancel: Any, **settings: Any) -> Any:
-        brake.begun.set()
-        while not brake.go_on.wait(0.01) and not cancel.cancelled:
-            pass
-        return measure(*arrays, cancel=cancel, **settings)
-
-    monkeypatch.setattr(lsa_engine.measure, "measure_matte", held_up)
-    return brake
-
-
-def place(layer: Any) -> dict[str, Any]:
-    return {name: getattr(layer, name) for name in ("scale", "translate", "units", "axis_labels")}
-
-
-def choose(widget: MeasureWidget, viewer: Any, **names: str) -> None:
-    for choice, name in names.items():
-        getattr(widget, choice).value = unwrap(viewer.layers[name])
+    return add_cells(matted_viewer)
 
 
 def reason(qtbot: Any, widget: MeasureWidget) -> str:
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert not widget.controls.run_button.isEnabled()
     return widget.controls.reason.text()
 
@@ -98,7 +54,7 @@ def test_a_matte_is_measured_as_the_engine_does_in_the_layer_s_units(
 ) -> None:
     widget = open_measure(matted_viewer)
     choose(widget, matted_viewer, image="photo")
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.notes.text() == "Measures 'alpha' in pixels of 0.5 × 0.25 µm."
     run(qtbot, widget)
     photo = matted_viewer.layers["photo"]
@@ -142,7 +98,7 @@ def test_objects_become_features_of_their_labels(
 ) -> None:
     widget = open_measure(matted_viewer)
     choose(widget, matted_viewer, labels="cells")
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert "Labels should reach beyond the transition" in widget.notes.text()
     run(qtbot, widget)
     expected = to_columns(lsa.measure_matte(scene.alpha, labels=cells, spacing=(0.5, 0.25), unit="um"))
@@ -219,7 +175,7 @@ def test_a_channel_axis_can_be_chosen_and_one_that_is_labelled_so_is(
         assert found[f"channel_{channel}_mean"] == pytest.approx(expected, rel=1e-6)
     matted_viewer.add_image(stack, name="named", axis_labels=("c", "y", "x"), **setting)
     choose(widget, matted_viewer, image="named")
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.channels.value == 0
 
 
@@ -313,10 +269,10 @@ def test_a_transparent_matte_has_no_centroid(matted_viewer: Any, qtbot: Any) -> 
 def test_pixels_that_an_affine_stretches_are_told(matted_viewer: Any, qtbot: Any) -> None:
     widget = open_measure(matted_viewer)
     matted_viewer.layers["alpha"].rotate = 30
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert "sheared" not in widget.notes.text()
     matted_viewer.layers["alpha"].affine = np.diag([2.0, 1.0, 1.0])
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert "'alpha' is sheared or stretched by an affine" in widget.notes.text()
 
 
@@ -384,81 +340,6 @@ def test_selected_rows_are_copied_for_a_spreadsheet(matted_viewer: Any, cells: n
     assert len(lines) == 2
     assert lines[0][:2] == ["object", "soft_area_um2"]
     assert lines[1][:2] == ["7", str(shown(widget)["soft_area_um2"][0])]
-
-
-def test_cancel_leaves_everything_as_it_was(matted_viewer: Any, cells: np.ndarray, qtbot: Any, brake: Brake) -> None:
-    layer = matted_viewer.layers["cells"]
-    features, metadata = layer.features, layer.metadata
-    widget = open_measure(matted_viewer)
-    choose(widget, matted_viewer, labels="cells")
-    qtbot.wait(200)
-    widget.controls.run_button.click()
-    qtbot.waitUntil(brake.begun.is_set)
-    widget.controls.cancel_button.click()
-    qtbot.waitUntil(lambda: not widget.controls.busy)
-    assert not brake.go_on.is_set()
-    assert widget.controls.outcome.text() == "Cancelled; the layers are as they were."
-    assert layer.features is features
-    assert layer.metadata == metadata
-    assert widget.table.isHidden()
-
-
-def begin(qtbot: Any, widget: MeasureWidget, brake: Brake) -> None:
-    qtbot.wait(200)
-    widget.controls.run_button.click()
-    qtbot.waitUntil(brake.begun.is_set)
-
-
-def finish(qtbot: Any, widget: MeasureWidget, brake: Brake) -> None:
-    brake.go_on.set()
-    qtbot.waitUntil(lambda: not widget.controls.busy)
-
-
-@pytest.mark.parametrize("name", ["alpha", "cells", "photo"])
-@pytest.mark.parametrize("removed", [True, False])
-def test_layers_removed_or_replaced_meanwhile_drop_the_measurements(
-    matted_viewer: Any, cells: np.ndarray, qtbot: Any, brake: Brake, name: str, removed: bool
-) -> None:
-    widget = open_measure(matted_viewer)
-    choose(widget, matted_viewer, labels="cells", image="photo")
-    begin(qtbot, widget, brake)
-    if removed:
-        matted_viewer.layers.remove(name)
-    else:
-        matted_viewer.layers[name].data = matted_viewer.layers[name].data.copy()
-    finish(qtbot, widget, brake)
-    assert widget.controls.outcome.text().startswith("A layer was removed or replaced meanwhile")
-    assert widget.table.isHidden()
-
-
-@pytest.mark.parametrize(("name", "called"), [("alpha", "alpha"), ("photo", "image")])
-def test_pixels_drawn_on_meanwhile_drop_the_measurements(
-    matted_viewer: Any, qtbot: Any, brake: Brake, notifications: list[str], name: str, called: str
-) -> None:
-    widget = open_measure(matted_viewer)
-    choose(widget, matted_viewer, image="photo")
-    begin(qtbot, widget, brake)
-    matted_viewer.layers[name].data[20:30, 20:30] = 0
-    finish(qtbot, widget, brake)
-    assert widget.controls.outcome.text().startswith(
-        f"The pixels of the {called} were changed while they were measured"
-    )
-    assert notifications == [widget.controls.outcome.text()]
-    assert widget.table.isHidden()
-
-
-def test_labels_painted_meanwhile_are_measured_as_they_were(
-    matted_viewer: Any, cells: np.ndarray, qtbot: Any, brake: Brake
-) -> None:
-    widget = open_measure(matted_viewer)
-    choose(widget, matted_viewer, labels="cells")
-    qtbot.wait(200)
-    widget.controls.run_button.click()
-    qtbot.waitUntil(brake.begun.is_set)
-    unwrap(matted_viewer.layers["cells"]).data_setitem((np.array([24]), np.array([32])), 9)
-    brake.go_on.set()
-    qtbot.waitUntil(lambda: not widget.controls.busy)
-    assert shown(widget)["object"] == [3, 7]
 
 
 def test_trimaps_are_no_objects_and_alphas_no_images(matted_viewer: Any) -> None:

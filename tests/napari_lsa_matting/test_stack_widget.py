@@ -2,90 +2,33 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from functools import partial
 from inspect import unwrap
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import lsa_engine as lsa
 from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
-
-_FRAMES, _HEIGHT, _WIDTH = 7, 64, 80
-_PLACE: dict[str, Any] = {"scale": (3.0, 0.5, 0.5), "translate": (1, 2, 3), "units": ("um", "um", "um")}
-
-
-def disc(frame: float, radius: float) -> NDArray[np.bool_]:
-    """A disc that goes right by three pixels a frame."""
-    rows, columns = np.mgrid[:_HEIGHT, :_WIDTH]
-    return np.asarray(np.hypot(rows - 32, columns - 26 - 3 * frame) < radius)
-
-
-def trimap_of(frame: float) -> NDArray[np.uint8]:
-    labels = np.zeros((_HEIGHT, _WIDTH), np.uint8)
-    labels[disc(frame, 12)] = 1
-    labels[~disc(frame, 20)] = 2
-    return labels
-
-
-def movie(dtype: Any = np.uint8) -> NDArray[Any]:
-    """Textured discs over a texture that stands still."""
-    rng = np.random.default_rng(0)
-    ground, thing = rng.uniform(0.0, 0.4, (_HEIGHT, _WIDTH)), rng.uniform(0.6, 1.0, (_HEIGHT, _WIDTH))
-    frames = [np.where(disc(frame, 16), np.roll(thing, 3 * frame, axis=1), ground) for frame in range(_FRAMES)]
-    return np.asarray(np.round(np.stack(frames) * 250), dtype)
-
-
-def labels_of(*keys: int) -> NDArray[np.uint8]:
-    labels = np.zeros((_FRAMES, _HEIGHT, _WIDTH), np.uint8)
-    for key in keys:
-        labels[key] = trimap_of(key)
-    return labels
+from stacks import FRAMES, add_stack, disc, labels_of, movie, open_stack, press, trimap_of
+from widgets import settle
 
 
 @pytest.fixture
 def open_widget(qtbot: Any, random_weights: str) -> Callable[[Any], StackWidget]:
-    def open_in(viewer: Any) -> StackWidget:
-        widget = StackWidget(viewer)
-        viewer.window.add_dock_widget(widget, name="Stack")
-        qtbot.waitUntil(lambda: widget.options.facilities is not None)
-        widget.options.weights.value = random_weights
-        widget.options.device.value = "cpu"
-        widget.options.refinement.value = "none"
-        settle(qtbot, widget)
-        return widget
-
-    return open_in
+    return partial(open_stack, qtbot, random_weights)
 
 
 @pytest.fixture
 def stack_viewer(make_napari_viewer_proxy: Any) -> Any:
-    """A viewer with seven slices, three micrometres apart, of which the first and the fifth have trimaps."""
+    """A viewer with seven slices, of which the first and the fifth have trimaps."""
     viewer = make_napari_viewer_proxy()
-    viewer.add_image(movie(), name="stack", contrast_limits=(0, 250), axis_labels=("z", "y", "x"), **_PLACE)
-    viewer.add_labels(labels_of(0, 4), **trimap_settings(), **_PLACE)
-    viewer.dims.set_point(0, 1 + 3 * 2)
+    add_stack(viewer)
     return viewer
-
-
-def settle(qtbot: Any, widget: StackWidget) -> None:
-    """Wait until the widget has taken note of the last change."""
-    qtbot.wait(200)
-    qtbot.waitUntil(lambda: not widget.busy)
-    qtbot.wait(200)
-    qtbot.waitUntil(lambda: not widget.busy)
-
-
-def press(qtbot: Any, widget: StackWidget, controls: Any) -> None:
-    assert controls.run_button.isEnabled(), controls.reason.text()
-    controls.run_button.click()
-    assert controls.busy
-    settle(qtbot, widget)
 
 
 def test_proposals_lie_between_key_frames_are_told_apart_and_undone_in_one_step(
@@ -105,7 +48,7 @@ def test_proposals_lie_between_key_frames_are_told_apart_and_undone_in_one_step(
         "Frame 2 is a proposal: correct it where it is wrong.",
     ]
     expected = lsa.propose_trimaps(
-        [None] * _FRAMES,
+        [None] * FRAMES,
         {key: lsa.Trimap.from_labels(trimap_of(key)) for key in (0, 4)},
         spacing=(0.5, 0.5),
     )
@@ -302,131 +245,6 @@ def test_in_four_dimensions_the_frames_lie_along_the_axis_that_is_chosen(
     assert alpha.data[:, 1].any(axis=(1, 2)).all()
     assert not alpha.data[:, 0].any() and not alpha.data[:, 2:].any()
     assert [frame["plane"] for frame in alpha.metadata[METADATA_KEY]["frames"]] == [[0, 1], [1, 1], [2, 1]]
-
-
-@pytest.fixture
-def brake(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
-    """Holds the second frame up until it is cancelled or may go on: (it has begun, it may go on)."""
-    begun, go_on = threading.Event(), threading.Event()
-    predict = lsa.Matter.predict
-    calls: list[int] = []
-
-    def held_up(matter: Any, *, cancel: Any = None, **settings: Any) -> Any:
-        calls.append(1)
-        if len(calls) > 1:
-            begun.set()
-            while not go_on.wait(0.01) and not cancel.cancelled:
-                pass
-        return predict(matter, cancel=cancel, **settings)
-
-    monkeypatch.setattr(lsa.Matter, "predict", held_up)
-    return begun, go_on
-
-
-def test_cancel_leaves_the_layers_as_they_were(stack_viewer: Any, open_widget: Any, qtbot: Any, brake: Any) -> None:
-    widget = open_widget(stack_viewer)
-    widget.controls.run_button.click()
-    qtbot.waitUntil(brake[0].is_set)
-    qtbot.waitUntil(lambda: widget.controls.stage.text().startswith("frame 4: "))
-    assert "1 of 2" in widget.controls.stage.text()
-    assert not widget.proposing.run_button.isEnabled()
-    widget.controls.cancel_button.click()
-    settle(qtbot, widget)
-    assert widget.controls.outcome.text() == "Cancelled; the layers are as they were."
-    assert [layer.name for layer in stack_viewer.layers] == ["stack", "trimap"]
-    assert widget.controls.run_button.isEnabled() and widget.proposing.run_button.isEnabled()
-
-
-@pytest.mark.parametrize("how", ["removed", "replaced"])
-def test_an_image_that_goes_during_the_run_drops_the_mattes(
-    stack_viewer: Any, open_widget: Any, qtbot: Any, brake: Any, how: str
-) -> None:
-    widget = open_widget(stack_viewer)
-    widget.controls.run_button.click()
-    qtbot.waitUntil(brake[0].is_set)
-    if how == "removed":
-        stack_viewer.layers.remove("stack")
-    else:
-        stack_viewer.layers["stack"].data = movie()[:, ::-1]
-    brake[1].set()
-    settle(qtbot, widget)
-    assert "alpha of stack" not in stack_viewer.layers
-    assert widget.controls.outcome.text().startswith("The image was removed or replaced meanwhile")
-
-
-@pytest.mark.parametrize("frame", [0, 4])
-def test_a_frame_that_is_drawn_on_during_the_run_drops_the_mattes(
-    stack_viewer: Any, open_widget: Any, qtbot: Any, brake: Any, notifications: list[str], frame: int
-) -> None:
-    widget = open_widget(stack_viewer)
-    widget.controls.run_button.click()
-    qtbot.waitUntil(brake[0].is_set)  # the first of the two is done
-    stack_viewer.layers["stack"].data[frame, :5] = 0
-    brake[1].set()
-    settle(qtbot, widget)
-    assert "alpha of stack" not in stack_viewer.layers
-    assert notifications == [widget.controls.outcome.text()]
-    assert notifications[0].startswith("The pixels of 'stack' were changed")
-
-
-def test_layers_renamed_and_a_viewer_in_3d_do_not_lose_the_mattes_of_a_run_under_way(
-    stack_viewer: Any, open_widget: Any, qtbot: Any, brake: Any
-) -> None:
-    widget = open_widget(stack_viewer)
-    widget.controls.run_button.click()
-    qtbot.waitUntil(brake[0].is_set)
-    stack_viewer.layers["stack"].name = "film"
-    stack_viewer.layers.remove("trimap")
-    stack_viewer.dims.ndisplay = 3
-    brake[1].set()
-    settle(qtbot, widget)
-    alpha = stack_viewer.layers["alpha of film"]
-    assert alpha.data.shape == (_FRAMES, _HEIGHT, _WIDTH)
-    np.testing.assert_array_equal(alpha.scale, stack_viewer.layers["film"].scale)
-    assert widget.controls.reason.text().startswith("There is no trimap")
-
-
-@pytest.mark.parametrize("how", ["removed", "replaced"])
-def test_a_trimap_that_goes_while_proposals_are_made_drops_them(
-    stack_viewer: Any, open_widget: Any, qtbot: Any, how: str
-) -> None:
-    widget = open_widget(stack_viewer)
-    widget.proposing.run_button.click()
-    if how == "removed":
-        stack_viewer.layers.remove("trimap")
-    else:
-        stack_viewer.layers["trimap"].data = labels_of(0, 6)
-    settle(qtbot, widget)
-    assert widget.proposing.outcome.text() == (
-        "The trimap was removed or replaced meanwhile, so the proposals were dropped."
-    )
-    if how == "replaced":
-        np.testing.assert_array_equal(stack_viewer.layers["trimap"].data, labels_of(0, 6))
-
-
-def test_what_is_painted_while_proposals_are_made_stays(
-    stack_viewer: Any, open_widget: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    widget = open_widget(stack_viewer)
-    trimap = stack_viewer.layers["trimap"]
-    begun, go_on = threading.Event(), threading.Event()
-    propose = lsa.propose_trimaps
-
-    def held_up(*inputs: Any, **settings: Any) -> Any:
-        begun.set()
-        go_on.wait(120)
-        return propose(*inputs, **settings)
-
-    monkeypatch.setattr("lsa_engine.propagation.propose_trimaps", held_up)
-    widget.proposing.run_button.click()
-    qtbot.waitUntil(begun.is_set)
-    trimap.paint((2, 32, 32), 1)
-    painted = trimap.data[2].copy()
-    go_on.set()
-    settle(qtbot, widget)
-    np.testing.assert_array_equal(trimap.data[2], painted)
-    assert trimap.data[1].any() and trimap.data[3].any()
-    assert "Painted on meanwhile, so left alone: frame 2." in widget.proposing.outcome.text()
 
 
 def test_what_stands_against_a_run_is_said_before(make_napari_viewer_proxy: Any, open_widget: Any, qtbot: Any) -> None:

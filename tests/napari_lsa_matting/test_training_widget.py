@@ -9,36 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from lsa_engine.progress import CancelToken
-from lsa_engine.training.recipe import Recipe
-from lsa_engine.trimap import Trimap
-from napari_lsa_matting.layers import ImagePlane
-from napari_lsa_matting.matting_widget import MattingWidget
-from napari_lsa_matting.stack_widget import StackWidget
-from napari_lsa_matting.training_data import FOLDER, LAYERS, RECIPE
-from napari_lsa_matting.training_pairs import TrainingPicture
-from napari_lsa_matting.training_request import PrepareRequest
+from launching import end_runs, open_training, reason
+from napari_lsa_matting.training_data import FOLDER, RECIPE
 from napari_lsa_matting.training_start import FROM_FILE
 from napari_lsa_matting.training_widget import TrainingWidget
-from napari_lsa_matting.trimap_layer import trimap_settings
 from recipes import tiny_recipe
-from watchdog import Watchdog
-
-
-@pytest.fixture(scope="module")
-def no_run_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """End runs even if the tests are killed."""
-    watchdog = Watchdog(tmp_path_factory.getbasetemp())
-    yield
-    watchdog.dismiss()
+from widgets import settle
 
 
 @pytest.fixture
@@ -48,18 +30,9 @@ def viewer(make_napari_viewer_proxy: Any) -> Any:
 
 @pytest.fixture
 def widget(qtbot: Any, viewer: Any, tmp_path: Path, no_run_left_behind: None) -> Iterator[TrainingWidget]:
-    widget = TrainingWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Training")
-    widget.recipe.value = "quick"
-    widget.data.root.value = tmp_path
-    widget.output.value = tmp_path / "runs" / "run"
-    qtbot.waitUntil(lambda: widget.start.points is not None)
-    qtbot.wait(200)
+    widget = open_training(qtbot, viewer, tmp_path)
     yield widget
-    for process in widget._processes.values():
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+    end_runs(widget)
 
 
 @pytest.fixture
@@ -68,7 +41,7 @@ def choose_recipe(widget: TrainingWidget, tmp_path: Path, qtbot: Any) -> Callabl
         (tmp_path / "tiny.toml").write_text(tiny_recipe(steps))
         widget.recipe.value = FROM_FILE
         widget.recipe_file.value = tmp_path / "tiny.toml"
-        qtbot.wait(200)
+        settle(qtbot, widget)
 
     return choose
 
@@ -77,13 +50,6 @@ def write_events(folder: Path, *events: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "events.jsonl").open("a") as file:
         file.writelines(json.dumps(event) + "\n" for event in events)
-
-
-def reason(widget: TrainingWidget, qtbot: Any) -> str:
-    """Return why nothing can be launched."""
-    qtbot.wait(300)
-    assert not widget.launch_button.isEnabled()
-    return widget.reason.text()
 
 
 def test_built_in_recipes_are_offered(widget: TrainingWidget) -> None:
@@ -130,7 +96,7 @@ def test_a_run_that_fails_to_start_says_why(
     (tmp_path / "own.toml").write_text(text)
     widget.recipe.value = FROM_FILE
     widget.recipe_file.value = tmp_path / "own.toml"
-    qtbot.wait(300)
+    settle(qtbot, widget)
     assert widget.launch_button.isEnabled(), widget.reason.text()
     widget.launch_button.click()
     qtbot.waitUntil(lambda: widget.view.status.text().startswith("The run ended early"))
@@ -145,7 +111,7 @@ def test_the_run_in_the_output_folder_is_followed_again(widget: TrainingWidget, 
         {"event": "step", "time": time.time(), "step": 50, "loss": 0.3},
     )
     widget.output.value = tmp_path / "earlier"
-    qtbot.wait(200)
+    settle(qtbot, widget)
     assert widget.view.status.text() == "Running: step 50 of 200, loss 0.3000, 5 min left"
     assert widget.view.loss_plot.points == [(50, 0.3)]
     assert widget.stop_button.isEnabled()
@@ -223,7 +189,7 @@ def test_a_folder_of_cutouts_must_hold_some(widget: TrainingWidget, tmp_path: Pa
     assert reason(widget, qtbot).startswith("a.png has no alpha channel")
     Image.new("RGBA", (40, 30)).save(tmp_path / "mine" / "a.png")
     widget.data.cutouts.changed.emit(tmp_path / "mine")
-    qtbot.wait(300)
+    settle(qtbot, widget)
     assert widget.launch_button.isEnabled(), widget.reason.text()
 
 
@@ -238,143 +204,10 @@ def test_weights_to_start_from_must_be_of_the_recipes_network(
     widget.start.file.value = tmp_path / "none.safetensors"
     assert "none.safetensors" in reason(widget, qtbot)
     widget.start.file.value = random_weights_file
-    qtbot.wait(300)
+    settle(qtbot, widget)
     assert widget.launch_button.isEnabled(), widget.reason.text()
     widget.recipe.value = "fine-tune"
     assert widget.start.weights.value == "lsa-lite"
-
-
-# --- open layers ------------------------------------------------------------------------------------------------------
-
-
-def add_pair(viewer: Any, scene: Any, name: str = "photo", *, made: bool = True) -> None:
-    """Add a photograph and its alpha, as a run of the Matting widget makes it, or as a file that was opened."""
-    viewer.add_image(np.round(scene.image * 255).astype(np.uint8), name=name, rgb=True)
-    metadata = {"lsa_matting": {"kind": "alpha", "image": name, "image_path": None}} if made else {}
-    viewer.add_image(scene.alpha.astype(np.float32), name=f"alpha of {name}", metadata=metadata)
-
-
-def test_layers_are_paired_by_how_they_were_made(widget: TrainingWidget, viewer: Any, scene: Any, qtbot: Any) -> None:
-    widget.recipe.value = "fine-tune"
-    assert widget.data.source.value == LAYERS
-    assert reason(widget, qtbot).startswith("No picture is ticked")
-    add_pair(viewer, scene, "other", made=False)
-    assert reason(widget, qtbot).startswith("No picture is ticked")
-    add_pair(viewer, scene)
-    qtbot.wait(300)
-    assert widget.launch_button.isEnabled(), widget.reason.text()
-    rows = {row.image.name: row for row in widget.data.pairs.rows}
-    assert {name: row.box.isChecked() for name, row in rows.items()} == {
-        "photo": True,
-        "other": False,
-        "alpha of other": False,
-    }
-    assert rows["photo"].alpha is not None
-    assert rows["photo"].alpha.layer.name == "alpha of photo"
-    rows["other"].box.setChecked(True)
-    rows["other"].alpha.value = unwrap(viewer.layers["alpha of other"])
-    assert len(widget.data.take()) == 2
-    viewer.layers.remove("other")
-    assert "other" not in [row.image.name for row in widget.data.pairs.rows]
-
-
-def test_layers_that_do_not_fit_are_named_before_the_launch(
-    widget: TrainingWidget, viewer: Any, scene: Any, qtbot: Any
-) -> None:
-    widget.recipe.value = "fine-tune"
-    add_pair(viewer, scene)
-    viewer.add_image(np.zeros((20, 30), np.float32), name="small")
-    row = next(row for row in widget.data.pairs.rows if row.image.name == "photo")
-    row.alpha.value = unwrap(viewer.layers["small"])
-    assert "they must have the same size" in reason(widget, qtbot)
-    viewer.layers.remove("small")
-    viewer.layers.remove("alpha of photo")
-    assert "'photo' has no alpha" in reason(widget, qtbot)
-
-
-def test_an_alpha_without_an_edge_is_refused_by_name(
-    widget: TrainingWidget, viewer: Any, scene: Any, qtbot: Any, notifications: list[str]
-) -> None:
-    widget.recipe.value = "fine-tune"
-    add_pair(viewer, scene)
-    viewer.layers["alpha of photo"].data = np.ones_like(scene.alpha, dtype=np.float32)
-    qtbot.wait(300)
-    widget.launch_button.click()
-    qtbot.waitUntil(lambda: not widget.preparing)
-    assert "'photo' cannot be trained on. The alpha is opaque everywhere" in "".join(notifications)
-    assert widget.process is None
-    assert not list(widget.folder.glob("cut-outs*"))
-
-
-def test_weights_are_tuned_on_open_layers_and_matte_them(
-    random_weights: str, widget: TrainingWidget, viewer: Any, scene: Any, qtbot: Any, tmp_path: Path
-) -> None:
-    viewer.add_image(np.round(scene.image * 255).astype(np.uint8), name="photo", rgb=True)
-    viewer.add_labels(Trimap(scene.trimap).to_labels(), **trimap_settings())
-    add_pair(viewer, scene, "scene")
-    rgba = np.dstack([np.round(scene.image * 255), np.round(scene.alpha * 255)]).astype(np.uint8)
-    viewer.add_image(rgba, name="cut out", rgb=True)
-    (tmp_path / "tune.toml").write_text(tiny_recipe(3))
-    widget.recipe.value = FROM_FILE
-    widget.recipe_file.value = tmp_path / "tune.toml"
-    widget.data.source.value = LAYERS
-    widget.start.weights.value = random_weights
-    qtbot.wait(300)
-    assert widget.launch_button.isEnabled(), widget.reason.text()
-    assert not widget.use_button.isEnabled()
-    widget.launch_button.click()
-    qtbot.waitUntil(
-        lambda: (
-            (widget.log is not None and widget.log.state == "finished") or bool(widget.process and not widget.running)
-        ),
-    )
-    widget.look()
-    assert widget.view.status.text().startswith("Finished at step 3 of 3."), widget.view.status.text()
-    # The score of the weights that it started from comes first.
-    assert [step for step, _ in widget.view.score_plot.points] == [0, 3]
-
-    recipe = Recipe.load(widget.folder / "recipe.toml")
-    assert recipe.data.foregrounds == ("cut-outs",)
-    assert (recipe.start_from, recipe.licence) == (random_weights, "unstated")
-    cutouts = sorted(path.name for path in (widget.folder / "cut-outs").iterdir())
-    assert cutouts == ["001-cut-out.png", "002-scene.png"]
-    foreground = np.asarray(Image.open(widget.folder / "cut-outs" / "002-scene.png"))
-    assert foreground.shape[2] == 4
-    assert foreground[..., 3].max() == 255
-
-    qtbot.waitUntil(lambda: [run.state for run in widget.runs.runs] == ["finished"])
-    assert widget.runs.topLevelItem(0).text(2) == "3/3"
-    matting = MattingWidget(viewer)
-    viewer.window.add_dock_widget(matting, name="Matting")
-    widget.use_button.click()
-    assert matting.options.weights.value == str(widget.folder / "weights.safetensors")
-    qtbot.waitUntil(lambda: matting.options.facilities is not None)
-    assert matting.options.weights.value == str(widget.folder / "weights.safetensors")
-    matting.image.value = unwrap(viewer.layers["photo"])
-    qtbot.waitUntil(matting.controls.run_button.isEnabled)
-    matting.controls.run_button.click()
-    qtbot.waitUntil(lambda: not matting.controls.busy)
-    record = viewer.layers["alpha"].metadata["lsa_matting"]
-    assert str(widget.folder / "weights.safetensors") in str(record)
-
-    # A widget that is opened later uses them too.
-    stack = StackWidget(viewer)
-    viewer.window.add_dock_widget(stack, name="Stack")
-    qtbot.waitUntil(lambda: stack.options.facilities is not None)
-    assert stack.options.weights.value == str(widget.folder / "weights.safetensors")
-
-
-def test_the_cutouts_of_an_earlier_try_stay_as_they_are(tmp_path: Path, scene: Any) -> None:
-    plane = ImagePlane(np.dstack([scene.image, scene.alpha]), None, "a/b: c")
-    recipe = Recipe.parse(tiny_recipe(1))
-    names = []
-    for _ in range(2):
-        request = PrepareRequest(recipe, tmp_path / "run", tmp_path, (TrainingPicture(plane, None),))
-        path, data = request.run(lambda _: None, CancelToken())
-        assert data == tmp_path / "run"
-        names += Recipe.load(path).data.foregrounds
-    assert names == ["cut-outs", "cut-outs-2"]
-    assert [path.name for path in sorted((tmp_path / "run").glob("*/*.png"))] == ["001-a-b-c.png"] * 2
 
 
 # --- earlier runs -----------------------------------------------------------------------------------------------------
@@ -417,7 +250,7 @@ def test_runs_are_listed_and_one_that_is_chosen_is_shown(widget: TrainingWidget,
     assert widget.use_button.isEnabled()
     widget.new_button.click()
     assert widget.folder == runs / "run-1"
-    qtbot.wait(300)
+    settle(qtbot, widget)
     assert widget.launch_button.isEnabled(), widget.reason.text()
 
 
