@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton
 
 from lsa_engine.errors import InputError
 from napari_lsa_matting.autosave import autosave_of
+from napari_lsa_matting.channels import place_in
 from napari_lsa_matting.checks import match_planes
 from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.labels_look import frozen_plane
@@ -124,10 +125,9 @@ class TrimapWidget(Panel):
             self.save.offer(*offered)
         self.sources.refresh(image, trimap)
         self._show_problem()
-        for button in self.paint_buttons.values():
-            button.setEnabled(trimap is not None)
-        # Until a change is written whole, what lies before it in the history would be taken back below it.
-        self.undo_button.setEnabled(trimap is not None and self._writer is None)
+        # Until a change is written whole, the layer takes no other edits.
+        for button in (*self.paint_buttons.values(), self.undo_button):
+            button.setEnabled(trimap is not None and self._writer is None)
         place_problem = None if trimap is None else self._place_problem(trimap)
         lazy = None if trimap is None else problem_of_writing(trimap)
         self.tools.refresh(trimap, trimap is not None and (lazy or place_problem) is None and not self.working)
@@ -147,7 +147,8 @@ class TrimapWidget(Panel):
         if problem is not None:
             notify_error(InputError(problem))
             return
-        request = FileRequest(Path(path), plane_grid(image)[1], image.name)
+        leading, plane = plane_grid(image)
+        request = FileRequest(Path(path), plane, image.name, place_in(self.viewer, image, leading))
         deliver = partial(self._add_read, request, image, full_data(image), plane_index(image, self.viewer))
         self.controls.start(f"Trimap from {Path(path).name}", MakeRequest(request).run, deliver)
         self.refresh()
@@ -180,7 +181,10 @@ class TrimapWidget(Panel):
         self.new_button.setToolTip("Add an empty trimap layer on the image and take up the brush.")
         self.new_button.clicked.connect(self._make_new)
         self.file_button = QPushButton("Open file …")
-        self.file_button.setToolTip("Read a trimap for the image: 0, 128, 255 or 0, 0.5, 1; PNG or TIFF.")
+        self.file_button.setToolTip(
+            "Read a trimap for the image: 0, 128, 255 or 0, 0.5, 1; PNG or TIFF. Of a stack: for the plane that is seen, "
+            "or for all, if the file holds as many."
+        )
         self.file_button.clicked.connect(self._ask_for_file)
         new.addRow(side_by_side(self.new_button, self.file_button))
 
@@ -330,7 +334,7 @@ class TrimapWidget(Panel):
             self.code.offer(partial(trimap_script, made.request, made.inputs))
 
     def _add_read(self, request: FileRequest, image: Image, data: Any, index: Index, made: MadeTrimap) -> None:
-        if self._add(image, data, index, made):
+        if self._add(image, data, () if made.labels.ndim > 2 else index, made):
             self.code.offer(partial(file_script, request, made))
 
     def _add(self, source: Layer, data: Any, index: Index, made: MadeTrimap) -> bool:

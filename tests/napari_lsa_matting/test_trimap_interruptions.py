@@ -128,7 +128,9 @@ def test_nothing_can_be_taken_back_by_the_button_while_a_change_is_written(
         assert widget.working  # made, and being written
         widget.undo_button.click()
         np.testing.assert_array_equal(layer.data, edited)
+        assert not any(button.isEnabled() for button in widget.paint_buttons.values())
     settle(qtbot, widget)
+    assert all(button.isEnabled() for button in widget.paint_buttons.values())
     assert (layer.data == 0).sum() > (edited == 0).sum() + 50
     widget.undo_button.click()
     np.testing.assert_array_equal(layer.data, edited)
