@@ -98,3 +98,17 @@ def trimap_input(labels: NDArray[Any], path: str | None = None) -> Input:
     reading = f"trimap = read_trimap({path!r})"
     source = None if path is None else Source((reading,), ("lsa_engine.image_io.read_trimap",), holds)
     return Input({"labels": lambda: labels}, ('trimap = lsa.Trimap.from_labels(arrays["labels"])',), source)
+
+
+def trimaps_input(labels: NDArray[Any], path: str) -> Input:
+    """Return the `labels` (N, H, W) of a stack of trimaps, from the file at `path` if that holds the same."""
+
+    def holds() -> bool:
+        from lsa_engine.image_io.trimap_files import read_trimaps
+
+        found = read_trimaps(path).to_labels()
+        return found.size == labels.size and np.array_equal(found.reshape(labels.shape), labels)
+
+    reading = f"labels = read_trimaps({path!r}).to_labels()"
+    source = Source((reading,), ("lsa_engine.image_io.trimap_files.read_trimaps",), holds)
+    return Input({"labels": lambda: labels}, ('labels = arrays["labels"]',), source)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lsa_engine.versions import versions
-from napari_lsa_matting.code_inputs import Recorded, array_input, image_input, trimap_input
+from napari_lsa_matting.code_inputs import Recorded, array_input, image_input, trimap_input, trimaps_input
 from napari_lsa_matting.code_snippet import Input, Script, named
 from napari_lsa_matting.layers import METADATA_KEY, Index
 from napari_lsa_matting.stack_code import frames_input, painted_input
@@ -63,12 +63,21 @@ def trimap_path(trimap: Layer, index: Index) -> str | None:
 def file_script(request: FileRequest, made: MadeTrimap) -> Script:
     """Return the script of a trimap read from a file, which names the file's SHA-256."""
     path = request.path.absolute()
-    labels = made.labels.reshape(-1, made.labels.shape[-1])  # the planes of a stack lie below each other in a file
+    read_from = (f"# It was read from {str(path)!r},", f"# whose SHA-256 was {made.inputs['file']}.")
+    height, width = made.labels.shape[-2:]
+    if made.labels.ndim > 2:
+        planes = f"labels.reshape(-1, {height}, {width})"
+        return Script(
+            title=f"The trimaps in {path.name!r}",
+            versions=versions(),
+            inputs=(trimaps_input(made.labels.reshape(-1, height, width), str(path)),),
+            body=(*read_from, f"trimaps = [lsa.Trimap.from_labels(plane) for plane in {planes}]"),
+        )
     return Script(
         title=f"The trimap in {path.name!r}",
         versions=versions(),
-        inputs=(trimap_input(labels, str(path)),),
-        body=(f"# It was read from {str(path)!r},", f"# whose SHA-256 was {made.inputs['file']}."),
+        inputs=(trimap_input(made.labels, str(path)),),
+        body=read_from,
     )
 
 

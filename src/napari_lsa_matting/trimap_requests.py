@@ -197,37 +197,41 @@ class FileRequest:
     Attributes
     ----------
     path : Path
-        An image file in one of the usual codings.
-    shape : tuple of int
-        What the image measures; a stack's planes lie below each other in the file.
+        An image file in one of the usual codings; a TIFF may hold the trimaps of all planes.
+    shape : (int, int)
+        Height and width of the image.
     image : str
         The image's name.
+    leading : tuple of int
+        The lengths of the image's other axes.
     """
 
     path: Path
-    shape: tuple[int, ...]
+    shape: tuple[int, int]
     image: str
+    leading: tuple[int, ...] = ()
 
     def run(self, progress: ProgressCallback, cancel: CancelToken) -> NDArray[np.uint8]:
-        """Return labels of the shape that is asked for.
+        """Return labels (H, W), or those of all planes, if the file holds as many.
 
         Raises
         ------
         LsaError
-            As :func:`lsa_engine.image_io.read_trimap`; also if the size does not fit.
+            As :func:`lsa_engine.image_io.trimap_files.read_trimaps`; also if the size does not fit.
         """
-        from lsa_engine.image_io import read_trimap
+        from lsa_engine.image_io.trimap_files import read_trimaps
 
         steps = Steps(f"reading {self.path.name}", 1, progress, cancel)
-        labels = read_trimap(self.path).to_labels()
-        height, width = int(np.prod(self.shape[:-1])), self.shape[-1]
-        if labels.shape != (height, width):
+        labels = read_trimaps(self.path).to_labels()
+        found = [length for length in labels.shape[:-2] if length > 1]
+        whole = bool(found) and found == [length for length in self.leading if length > 1]
+        if labels.shape[-2:] != self.shape or (found and not whole):
             raise InputError(
-                f"{self.path.name} is {labels.shape[0]} × {labels.shape[1]} and {self.image!r} {height} × {width} "
+                f"{self.path.name} is {_size(labels.shape)} and {self.image!r} {_size((*self.leading, *self.shape))} "
                 "pixels (height × width), but they must have the same size: choose the file of this image."
             )
         steps.advance()
-        return labels.reshape(self.shape)
+        return labels.reshape((*self.leading, *self.shape) if whole else self.shape)
 
     def facts(self) -> dict[str, Any]:
         """Return how they are made, as plain values for a layer's metadata."""
@@ -366,6 +370,12 @@ class MakeRequest:
             "versions": versions("scipy"),
         }
         return MadeTrimap(labels, request, before, stale, changes, inputs, record)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    """Return "20 × 64", or "5 × 20 × 64" of a stack."""
+    leading = [length for length in shape[:-2] if length > 1]
+    return " × ".join(map(str, (*leading, *shape[-2:])))
 
 
 def _in_memory(request: Any) -> Any:

@@ -182,8 +182,8 @@ class TrimapWidget(Panel):
         self.new_button.clicked.connect(self._make_new)
         self.file_button = QPushButton("Open file …")
         self.file_button.setToolTip(
-            "Read a trimap for the image: 0, 128, 255 or 0, 0.5, 1; PNG or TIFF. Of a stack: for the plane that is seen, "
-            "or for all, if the file holds as many."
+            "Read a trimap for the image: 0, 128, 255 or 0, 0.5, 1; PNG or TIFF. Of a stack: for the plane that is "
+            "seen, or for all, if the file holds as many."
         )
         self.file_button.clicked.connect(self._ask_for_file)
         new.addRow(side_by_side(self.new_button, self.file_button))

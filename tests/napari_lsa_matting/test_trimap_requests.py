@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 from lsa_engine.progress import CancelToken
 from lsa_engine.trimap import Trimap
@@ -13,6 +15,7 @@ from napari_lsa_matting.channels import Channels
 from napari_lsa_matting.layers import ImagePlane
 from napari_lsa_matting.matte_request import ImageChangedError
 from napari_lsa_matting.trimap_requests import AlphaRequest, LabelsRequest, MakeRequest, StrokesRequest
+from napari_lsa_matting.trimap_widget import TrimapWidget
 
 _SPACING = (1.0, 1.0)
 
@@ -55,3 +58,47 @@ def test_an_alpha_that_is_drawn_on_meanwhile_makes_no_trimap(scene: Any, monkeyp
     monkeypatch.setattr(Trimap, "from_alpha", draw_meanwhile)
     with pytest.raises(ImageChangedError, match="The alpha was changed while a trimap was made from it"):
         make(request)
+
+
+@pytest.mark.parametrize("channels", [False, True])
+def test_the_file_of_a_stack_makes_the_trimaps_of_all_its_planes(
+    make_napari_viewer_proxy: Any,
+    scene: Any,
+    qtbot: Any,
+    tmp_path: Path,
+    notifications: list[str],
+    copied: Any,
+    execute: Any,
+    channels: bool,
+) -> None:
+    trimaps = np.stack([np.roll(scene.trimap, 5 * frame, axis=1) for frame in range(3)])
+    tifffile.imwrite(tmp_path / "mine.tif", trimaps, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "two.tif", trimaps[:2], photometric="minisblack")
+    tifffile.imwrite(tmp_path / "one.tif", trimaps[0])
+    viewer = make_napari_viewer_proxy()
+    shape = (3, 2, 48, 64) if channels else (3, 48, 64)
+    labels = ("t", "c", "y", "x") if channels else ("t", "y", "x")
+    viewer.add_image(np.zeros(shape, np.uint8), name="film", axis_labels=labels)
+    viewer.dims.set_current_step(0, 2)
+    widget = TrimapWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Trimap")
+    expected = np.stack([Trimap(plane).to_labels() for plane in trimaps])
+
+    widget.open_file(tmp_path / "mine.tif")
+    qtbot.waitUntil(lambda: not widget.busy)
+    layer = viewer.layers["trimap"]
+    np.testing.assert_array_equal(layer.data.reshape(expected.shape), expected)
+    made = execute(copied(widget.code))["trimaps"]
+    np.testing.assert_array_equal([trimap.values for trimap in made], trimaps)
+
+    widget.open_file(tmp_path / "two.tif")
+    qtbot.waitUntil(lambda: not widget.busy)
+    assert notifications == [
+        "two.tif is 2 × 48 × 64 and 'film' 3 × 48 × 64 pixels (height × width), but they must have the same size: "
+        "choose the file of this image."
+    ]
+    widget.open_file(tmp_path / "one.tif")  # for the plane that is seen
+    qtbot.waitUntil(lambda: not widget.busy)
+    planes = viewer.layers[-1].data.reshape(expected.shape)
+    np.testing.assert_array_equal(planes[2], expected[0])
+    assert not planes[:2].any()
