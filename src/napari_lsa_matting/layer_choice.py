@@ -70,7 +70,7 @@ class LayerChoice(ComboBox):
         self._update()
         preferred = [layer for layer in self.choices if layer is not None and prefers(layer)]
         if preferred:
-            self.value = preferred[-1]
+            self.value = preferred[0]  # on top: the newest, as if this had been there when it was added
         self._follow()
         self.native.destroyed.connect(self.let_go)
 

@@ -56,7 +56,9 @@ def test_the_last_layer_removed_leaves_none(pictures: LayerChoice, viewer_model:
     assert heard == [None]
 
 
-def test_a_preferred_layer_is_chosen_when_it_is_added(qtbot: Any, viewer_model: ViewerModel) -> None:
+def test_the_newest_preferred_layer_is_chosen_whether_it_is_added_before_or_after(
+    qtbot: Any, viewer_model: ViewerModel
+) -> None:
     viewer_model.add_labels(np.zeros((48, 64), np.uint8), name="cells")
     choice = LayerChoice(viewer_model, is_labels, is_trimap)
     assert choice.layer is viewer_model.layers["trimap"]
@@ -66,6 +68,9 @@ def test_a_preferred_layer_is_chosen_when_it_is_added(qtbot: Any, viewer_model: 
     second = viewer_model.add_labels(np.zeros((48, 64), np.uint8), **settings)
     assert choice.layer is second
     choice.let_go()
+    later = LayerChoice(viewer_model, is_labels, is_trimap)
+    assert later.layer is second
+    later.let_go()
 
 
 def test_edits_of_the_chosen_layer_are_told_and_of_others_not(pictures: LayerChoice, viewer_model: ViewerModel) -> None:
