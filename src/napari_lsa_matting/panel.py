@@ -176,7 +176,9 @@ class Message(QLabel):
         self._keep_height()
 
     def _keep_height(self) -> None:
-        self.setMinimumHeight(max(0, self.heightForWidth(self.width())) if self.text() else 0)
+        self.setMinimumHeight(0)  # a label needs no less than that, even for a shorter text
+        if self.text():
+            self.setMinimumHeight(max(0, self.heightForWidth(self.width())))
 
 
 class JobControls(QWidget):

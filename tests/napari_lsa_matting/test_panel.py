@@ -169,7 +169,7 @@ def test_durations_in_words(seconds: float, text: str) -> None:
     assert describe_seconds(seconds) == text
 
 
-def test_a_text_of_several_lines_insists_on_their_height_when_a_form_gets_narrower(
+def test_a_text_of_several_lines_insists_on_their_height_when_a_form_gets_narrower_and_lets_go_of_it(
     viewer_model: Any, qtbot: Any
 ) -> None:
     panel = Panel(viewer_model)
@@ -188,5 +188,8 @@ def test_a_text_of_several_lines_insists_on_their_height_when_a_form_gets_narrow
         reason = controls.reason
         assert reason.height() >= reason.minimumHeight() == reason.heightForWidth(reason.width())
         assert reason.height() > 3 * reason.fontMetrics().height()
+    tall = reason.height()
+    controls.set_problem("There is no image layer.")
+    qtbot.waitUntil(lambda: reason.height() == reason.heightForWidth(reason.width()) < tall / 3)
     controls.set_problem(None)
     assert controls.reason.minimumHeight() == 0
