@@ -12,10 +12,11 @@ import tifffile
 from napari.components import ViewerModel
 from PIL import Image
 
-from lsa_engine.errors import FileError, TrimapError
+from lsa_engine.errors import FileError, InputError, TrimapError
 from lsa_engine.image_io import write_image
-from napari_lsa_matting.layers import METADATA_KEY, is_picture, is_trimap
-from napari_lsa_matting.readers import get_cutout_reader, get_trimap_reader
+from napari_lsa_matting.layers import METADATA_KEY, is_picture, is_trimap, with_provenance
+from napari_lsa_matting.measurement import objects_of
+from napari_lsa_matting.readers import get_alpha_reader, get_cutout_reader, get_trimap_reader
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.writers import write_matte, write_trimap
 
@@ -158,3 +159,51 @@ def test_numbers_whose_meaning_cannot_be_told_are_refused(tmp_path: Path) -> Non
     tifffile.imwrite(tmp_path / "trimap.tif", np.eye(6, dtype=np.uint32))
     with pytest.raises(TrimapError, match="open it with napari's own reader and convert it to labels"):
         read(get_trimap_reader, tmp_path / "trimap.tif")
+
+
+def written(path: Path, pixels: Any, **settings: Any) -> Any:
+    """Write an alpha layer, read the file, and return both layers."""
+    layer = ViewerModel().add_image(pixels, rgb=False, **settings)
+    write_matte(str(path), layer.data, layer.as_layer_data_tuple()[1])
+    data, settings, kind = read(get_alpha_reader, path)
+    assert kind == "image"
+    return layer, ViewerModel().add_image(data, **settings)
+
+
+@pytest.mark.parametrize(("name", "step"), [("alpha.png", 1 / 65535), ("alpha.tif", 0), ("alpha.ome.tif", 0)])
+def test_a_saved_alpha_comes_back_with_its_pixel_size_and_how_it_was_made(
+    tmp_path: Path, scene: Any, name: str, step: float
+) -> None:
+    metadata = with_provenance({}, kind="alpha", image="photo", image_path=None)
+    layer, opened = written(tmp_path / name, scene.alpha, scale=(0.5, 0.25), units=("um", "um"), metadata=metadata)
+    np.testing.assert_allclose(opened.data, scene.alpha, atol=step)
+    assert opened.data.dtype == np.float32
+    np.testing.assert_allclose(opened.scale, (0.5, 0.25))
+    assert (opened.units, opened.metadata) == (layer.units, metadata)
+    assert tuple(opened.contrast_limits) == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["alpha.tif", "alpha.ome.tif"])
+def test_saved_alphas_of_a_series_and_of_objects_come_back(tmp_path: Path, scene: Any, name: str) -> None:
+    film = np.stack([scene.alpha * weight for weight in (1, 0.5, 0.25)]).astype(np.float32)
+    place: dict[str, Any] = {"scale": (2, 0.5, 0.25), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+    layer, opened = written(tmp_path / name, film, metadata=with_provenance({}, kind="alpha"), **place)
+    np.testing.assert_array_equal(opened.data, film)
+    np.testing.assert_allclose(opened.scale, layer.scale)
+    assert (opened.units, opened.axis_labels) == (layer.units, layer.axis_labels)
+    metadata = with_provenance({}, kind="alpha", objects=[3, 7, 8], names=["mother", "left", "right"])
+    place = {"scale": (1, 0.5, 0.25), "units": ("pixel", "um", "um"), "axis_labels": ("object", "y", "x")}
+    _, opened = written(tmp_path / name, film, metadata=metadata, **place)
+    np.testing.assert_array_equal(opened.data, film)
+    assert [matte.name for matte in objects_of(opened)] == ["mother", "left", "right"]
+
+
+def test_an_alpha_of_another_program_is_read_and_a_coloured_picture_refused(tmp_path: Path, scene: Any) -> None:
+    gray = np.round(255 * scene.alpha).astype(np.uint8)
+    Image.fromarray(gray).save(tmp_path / "alpha.png")
+    data, settings, _ = read(get_alpha_reader, tmp_path / "alpha.png")
+    np.testing.assert_allclose(data, gray / 255, atol=1e-6)
+    assert not {"scale", "units", "metadata"} & set(settings)
+    Image.fromarray(np.round(255 * scene.image).astype(np.uint8)).save(tmp_path / "alpha.png")
+    with pytest.raises(InputError, match="coloured picture"):
+        read(get_alpha_reader, tmp_path / "alpha.png")
