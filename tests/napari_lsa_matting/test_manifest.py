@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from npe2 import PluginManifest
 
+from widgets import settle
+
 
 @pytest.fixture(scope="module")
 def manifest() -> PluginManifest:
@@ -52,8 +54,14 @@ def test_the_base_installation_brings_neither_napari_nor_qt() -> None:
     assert not any(need.lower().startswith(("napari", "pyqt", "pyside", "qtpy", "magicgui")) for need in base)
 
 
-def test_napari_opens_every_widget_from_its_menu(make_napari_viewer_proxy: Any, manifest: PluginManifest) -> None:
+def test_napari_opens_every_widget_from_its_menu(
+    make_napari_viewer_proxy: Any, manifest: PluginManifest, qtbot: Any
+) -> None:
     viewer = make_napari_viewer_proxy()
+    panels = []
     for widget in manifest.contributions.widgets or []:
         _, opened = viewer.window.add_plugin_dock_widget("napari-lsa-matting", widget.display_name)
         assert type(opened).__name__ == f"{widget.display_name.title().replace(' ', '')}Widget"
+        panels.append(opened)
+    for opened in panels:
+        settle(qtbot, opened)  # a worker that still looks for weights when Python ends would abort it
