@@ -94,6 +94,19 @@ def test_what_is_missing_is_said_before_the_run(scene_viewer: Any, open_widget: 
     assert widget.controls.reason.text().startswith("There is no image layer")
 
 
+@pytest.mark.parametrize("place", [{"scale": (1, 1)}, {"translate": (10, 30)}])
+def test_an_alpha_that_lies_elsewhere_is_said_before_the_run(
+    matted_viewer: Any, open_widget: Any, qtbot: Any, place: dict[str, Any]
+) -> None:
+    widget = open_widget(matted_viewer)
+    settle(qtbot, widget)
+    assert widget.controls.run_button.isEnabled()
+    for name, value in place.items():
+        setattr(matted_viewer.layers["alpha"], name, value)
+    settle(qtbot, widget)
+    assert widget.controls.reason.text().startswith("'alpha' has another scale or position than 'photo'")
+
+
 @pytest.mark.parametrize("name", ["photo", "alpha"])
 @pytest.mark.parametrize("change", ["removed", "replaced"])
 def test_layers_that_go_during_the_run_drop_its_colours(

@@ -115,3 +115,20 @@ def test_labels_painted_meanwhile_are_measured_as_they_were(
     brake.go_on.set()
     qtbot.waitUntil(lambda: not widget.controls.busy)
     assert shown(widget)["object"] == [3, 7]
+
+
+def test_layers_renamed_and_a_viewer_in_3d_do_not_lose_measurements_under_way(
+    matted_viewer: Any, cells: np.ndarray, qtbot: Any, brake: Brake
+) -> None:
+    widget = open_measure(matted_viewer)
+    choose(widget, matted_viewer, labels="cells", image="photo")
+    begin(qtbot, widget, brake)
+    matted_viewer.layers["alpha"].name = "matte"
+    matted_viewer.layers["cells"].name = "nuclei"
+    matted_viewer.dims.ndisplay = 3
+    finish(qtbot, widget, brake)
+    assert shown(widget)["object"] == [3, 7]
+    assert list(matted_viewer.layers["nuclei"].features["index"]) == [3, 7]
+    settle(qtbot, widget)
+    assert not widget.controls.run_button.isEnabled()
+    assert "switch it back to two dimensions" in widget.controls.reason.text()
