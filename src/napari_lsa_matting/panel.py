@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 
 from lsa_engine.errors import LsaError
 from lsa_engine.progress import Progress
+from napari_lsa_matting.dock_room import share_room
 from napari_lsa_matting.jobs import Job, Work
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.notifications import notify_error, remember_errors
@@ -78,6 +79,11 @@ class Panel(QWidget):
         self._soon.timeout.connect(self.refresh)
         for name in _DIMS_EVENTS:
             getattr(viewer.dims.events, name).connect(self.refresh_soon)
+        # A moment later: napari shows a dock before it has given it a size.
+        self._docked = QTimer(self)
+        self._docked.setSingleShot(True)
+        self._docked.timeout.connect(self._share_room)
+        self._placed = False
         self.offer = RestoreOffer(viewer)
         self.add(self.offer)
 
@@ -136,10 +142,18 @@ class Panel(QWidget):
         self._jobs.append(controls)
 
     def event(self, event: QEvent | None) -> bool:
-        """Notice that the dock was closed: napari takes the widget out of it and forgets it."""
+        """Notice that the dock was opened, or closed: napari takes the widget out of it and forgets it."""
         if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.close_down()
+        if event is not None and event.type() == QEvent.Type.Show and not self._placed:
+            self._docked.start(0)
         return bool(super().event(event))
+
+    def _share_room(self) -> None:
+        window = self.window()
+        if window is not None and not self._placed:
+            self._placed = True  # only once: where the user puts the dock later, it stays
+            share_room(self, [panel for panel in window.findChildren(Panel) if panel._placed and panel is not self])
 
     def close_down(self) -> None:
         """Cancel what runs, stop to follow the viewer, and go."""
