@@ -74,6 +74,11 @@ def match_at(first: Layer, first_index: Index, second: Layer, second_index: Inde
     return Pair(first_index, second_index)
 
 
+def covers(first: Layer, second: Layer) -> bool:
+    """Return whether two layers have as many pixels, in the same place."""
+    return spatial_shape(first) == spatial_shape(second) and same_place(first, (), second, ())
+
+
 def check_trimap(viewer: ViewerModel, image: Image, trimap: Labels, look: LabelsLook) -> Pair:
     """Check that a trimap layer can be used for an image layer, and say in words what cannot be."""
     pair = match_planes(viewer, image, trimap)

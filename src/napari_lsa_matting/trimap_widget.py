@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton
 from lsa_engine.errors import InputError
 from napari_lsa_matting.autosave import autosave_of
 from napari_lsa_matting.channels import place_in
-from napari_lsa_matting.checks import match_planes
+from napari_lsa_matting.checks import covers, match_planes
 from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.labels_look import frozen_plane
 from napari_lsa_matting.latest_job import LatestJob
@@ -26,7 +26,6 @@ from napari_lsa_matting.layers import (
     is_trimap,
     plane_grid,
     plane_index,
-    spatial_shape,
 )
 from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import JobControls, Message, Panel, side_by_side
@@ -264,7 +263,7 @@ class TrimapWidget(Panel):
             return source
         target = session_of(self.viewer).output(source, "trimap")
         there = isinstance(target, Labels) and target in self.viewer.layers
-        there = there and spatial_shape(target) == spatial_shape(source) and problem_of_writing(target) is None
+        there = there and covers(target, source) and problem_of_writing(target) is None
         return target if there else None
 
     def _make_planes(self, image: Image | None, trimap: Labels | None) -> None:

@@ -13,6 +13,7 @@ from napari_lsa_matting.layers import calibration, with_provenance
 from napari_lsa_matting.measure_widget import MeasureWidget
 from napari_lsa_matting.object_layers import with_axis_in_front
 from napari_lsa_matting.placing import put_in_place
+from napari_lsa_matting.trimap_widget import TrimapWidget
 
 _TURN = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
 _SOURCE: dict[str, Any] = {
@@ -115,3 +116,25 @@ def test_centroids_follow_an_alpha_that_is_calibrated_after_the_first_run(
     run(qtbot, widget)
     assert_lies_on(points, alpha)
     assert "soft_area_mm2" in points.features
+
+
+def test_a_trimap_made_again_lies_on_a_segmentation_that_was_calibrated_meanwhile(
+    scene_viewer: Any, scene: Any, qtbot: Any
+) -> None:
+    scene_viewer.layers.remove("trimap")
+    cells = scene_viewer.add_labels((scene.alpha > 0.5).astype(np.uint8), name="cells")
+    widget = TrimapWidget(scene_viewer)
+    scene_viewer.window.add_dock_widget(widget, name="Trimap")
+    run(qtbot, widget)
+    qtbot.waitUntil(lambda: not widget.working)
+    widget.sources.inner.value = 3
+    run(qtbot, widget)
+    qtbot.waitUntil(lambda: not widget.working)
+    (first,) = [layer for layer in scene_viewer.layers if layer.name.startswith("trimap")]  # changed in place
+    assert_lies_on(first, cells)
+    cells.scale, cells.units, cells.translate = (2, 3), ("mm", "mm"), (5, 6)
+    run(qtbot, widget)
+    qtbot.waitUntil(lambda: not widget.working)
+    trimaps = [layer for layer in scene_viewer.layers if layer.name.startswith("trimap")]
+    assert len(trimaps) == 2
+    assert_lies_on(trimaps[1], cells)
