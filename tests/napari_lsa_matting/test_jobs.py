@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari._qt.dialogs.qt_notification import NapariQtNotification
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QPushButton
 
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, Progress, ProgressCallback, Steps
@@ -150,3 +153,24 @@ def test_past_jobs_do_not_keep_their_pictures(qtbot: Any, parent: QObject) -> No
 def test_errors_become_napari_notifications(notifications: list[str]) -> None:
     notify_error(InputError("The trimap is upside down: turn it."))
     assert notifications == ["The trimap is upside down: turn it."]
+
+
+def test_the_traceback_of_an_error_stands_behind_a_button(make_napari_viewer_proxy: Any, qtbot: Any) -> None:
+    make_napari_viewer_proxy()
+    shown: list[Any] = []
+
+    def turn_upside_down() -> None:
+        raise InputError("The trimap is upside down: turn it.")
+
+    notification_manager.notification_ready.connect(shown.append)
+    try:
+        turn_upside_down()
+    except InputError as error:
+        notify_error(error)
+    finally:
+        notification_manager.notification_ready.disconnect(shown.append)
+    (notification,) = shown
+    assert "turn_upside_down" in notification.as_text()
+    popup = NapariQtNotification.from_notification(notification)
+    qtbot.addWidget(popup)
+    assert [button.text() for button in popup.findChildren(QPushButton) if "Traceback" in button.text()]
