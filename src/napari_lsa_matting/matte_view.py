@@ -22,6 +22,7 @@ from napari_lsa_matting.notifications import notify_error
 from napari_lsa_matting.panel import Message, Panel, add_row, show_row, side_by_side
 from napari_lsa_matting.preview import PreviewOutcome, PreviewRequest
 from napari_lsa_matting.swatch import Ramp, show_swatch
+from napari_lsa_matting.wheel import scroll_over
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -79,6 +80,7 @@ class MatteView(QObject):
         self.slider.setValue(_AFTER)
         self.slider.valueChanged.connect(self._blend)
         self.slider_ends = [QLabel("Before"), QLabel("After")]
+        scroll_over(self.slider)
         form.addRow(side_by_side(self.slider_ends[0], self.slider, self.slider_ends[1]))
         self.boxes = {kind: CheckBox(text=each.text, tooltip=each.tip) for kind, each in _MAPS.items()}
         self.legends = {kind: Ramp(each.legend) for kind, each in _MAPS.items()}

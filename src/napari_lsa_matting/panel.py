@@ -30,6 +30,7 @@ from napari_lsa_matting.dock_room import share_room
 from napari_lsa_matting.jobs import Job, Work
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.notifications import notify_error, remember_errors
+from napari_lsa_matting.wheel import scroll_over
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -365,6 +366,7 @@ def add_row(form: QFormLayout, label: str, widget: Widget | QWidget) -> None:
             box.setMinimumContentsLength(6)
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     control.setMinimumWidth(90)
+    scroll_over(control)
     text = QLabel(label)
     text.setToolTip(control.toolTip())
     text.setBuddy(control)

@@ -27,6 +27,7 @@ from napari_lsa_matting.layers import (
     plane_index,
 )
 from napari_lsa_matting.session import session_of
+from napari_lsa_matting.wheel import scroll_over
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -114,6 +115,7 @@ class PairRow(QWidget):
             )
             self.alpha.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             self.alpha.native.setMinimumWidth(_LEAST_WIDTH)
+            scroll_over(self.alpha.native)
             layout.addWidget(self.alpha.native, 1)
             self.box.setChecked(self.alpha.layer is not None and self._belongs(self.alpha.layer))
             self.alpha.changed.connect(self._tick_if_it_belongs)
