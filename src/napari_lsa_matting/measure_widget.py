@@ -81,7 +81,10 @@ class MeasureWidget(Panel):
                 tooltip="Whose intensities are measured, weighted by the alpha; none leaves them away.",
             ),
         )
-        self.channels = ComboBox(choices=[_ONE_CHANNEL], tooltip="Which planes of the image are measured.")
+        self.channels = ComboBox(
+            choices=[_ONE_CHANNEL],
+            tooltip="Which channels of the image are measured: the one that is seen, or all along an axis.",
+        )
         add_row(what, "Channels", self.channels)
         self.labels = self.add_choice(
             what,

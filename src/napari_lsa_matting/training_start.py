@@ -19,7 +19,7 @@ from napari_lsa_matting.training_data import path_edit, path_of
 if TYPE_CHECKING:
     from lsa_engine.training.recipe import Recipe
 
-FROM_FILE = "a file …"
+FROM_FILE = "a file…"
 NOTHING = ""
 _NOTHING_SHOWN = "nothing"
 

@@ -179,7 +179,7 @@ class TrimapWidget(Panel):
         self.new_button = QPushButton("Paint new")
         self.new_button.setToolTip("Add an empty trimap layer on the image and take up the brush.")
         self.new_button.clicked.connect(self._make_new)
-        self.file_button = QPushButton("Open file …")
+        self.file_button = QPushButton("Open file…")
         self.file_button.setToolTip(
             "Read a trimap for the image: 0, 128, 255 or 0, 0.5, 1; PNG or TIFF. Of a stack: for the plane that is "
             "seen, or for all, if the file holds as many."
