@@ -16,6 +16,7 @@ from napari_lsa_matting.training_run import RunLog
 
 # In between: three times as light as the dark theme's ground, and a third as light as the light one's.
 LOSS_COLOUR, SCORE_COLOUR = "#2f86d6", "#c8641e"
+_NO_BETTER = "No step did better than the weights that it started from: its weights are those."
 
 
 class PictureView(KeepsProportions, QWidget):
@@ -141,7 +142,8 @@ def describe_run(log: RunLog, stopping: bool, ended_early: str | None) -> str:
     if log.state == "failed":
         return f"Failed at {where}: {log.message}"
     if log.state != "running":
-        return f"{log.state.capitalize()} at {where}. {log.message}"
+        words = f"{log.state.capitalize()} at {where}. {log.message}"
+        return f"{words} {_NO_BETTER}" if _no_step_was_better(log) else words
     parts = [f"{'Stopping after this step' if stopping else 'Running'}: {where}"]
     if log.device != "auto":
         parts.append(f"on {log.device}")
@@ -150,3 +152,8 @@ def describe_run(log: RunLog, stopping: bool, ended_early: str | None) -> str:
     if log.remaining_seconds is not None and not stopping:
         parts.append(f"{describe_seconds(log.remaining_seconds)} left")
     return ", ".join(parts)
+
+
+def _no_step_was_better(log: RunLog) -> bool:
+    """Tell whether a run delivers the weights that it began with: only those are validated as step 0."""
+    return len(log.scores) > 1 and min(log.scores, key=lambda score: score[1])[0] == 0

@@ -43,3 +43,15 @@ def test_the_device_that_a_run_uses_is_said() -> None:
     assert describe_run(run, stopping=False, ended_early=None) == "Running: step 3 of 10, on cuda:0, loss 0.2500"
     run.device = "auto"  # nothing is known of it yet
     assert describe_run(run, stopping=False, ended_early=None) == "Running: step 3 of 10, loss 0.2500"
+
+
+def test_a_run_none_of_whose_steps_did_better_says_that_its_weights_are_those_of_its_start(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, steps=24, step=24, state="finished", message="All steps done.")
+    log.scores = [(0, 1.13), (12, 1.2), (24, 1.19)]
+    assert describe_run(log, False, None) == (
+        "Finished at step 24 of 24. All steps done. No step did better than the weights that it started from: "
+        "its weights are those."
+    )
+    for scores in ([(0, 1.13), (12, 1.2), (24, 1.1)], [(0, 1.13)], [(12, 1.1), (24, 1.2)], []):
+        log.scores = scores
+        assert describe_run(log, False, None) == "Finished at step 24 of 24. All steps done."
