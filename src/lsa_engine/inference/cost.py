@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -68,6 +68,9 @@ class CostTerms:
     boundary : {"paper", "released"}
         The published code clamps α̂ to [0, 1] but not α̂_init, so that a network which overshoots is held where it is;
         with "paper" both are mattes.
+    leads_back : bool
+        Whether outputs outside [0, 1] have the gradient that leads back inside. The printed cost has none there: a
+        pixel that overshoots on the wrong side of a border would never be drawn across.
     """
 
     def __init__(
@@ -76,6 +79,8 @@ class CostTerms:
         boxes: Sequence[Box],
         initial: Sequence[Tensor],
         boundary: Boundary = "paper",
+        *,
+        leads_back: bool = False,
     ) -> None:
         # Numbers rather than masks: picking them out has a gradient that needs no search.
         numbers = []
@@ -87,12 +92,29 @@ class CostTerms:
         self.unknown = len(self._unknown)
         raw = torch.cat([part.detach().flatten() for part in initial])[self._unknown]
         self._initial = raw if boundary == "released" else raw.clamp(0, 1)
+        self._leads_back = leads_back
 
     def sums(self, outputs: Sequence[Tensor]) -> Tensor:
         """Return Σ α̂² + Σ (1−α̂)² over the borders, and Σ |α̂ − α̂_init|, of a matte in parts clamped to [0, 1] first."""
-        alpha = torch.cat([output.flatten() for output in outputs]).clamp(0, 1)
+        raw = torch.cat([output.flatten() for output in outputs])
+        alpha = _ClampLeadingBack.apply(raw) if self._leads_back else raw.clamp(0, 1)
         border = alpha[self._background].square().sum() + (1 - alpha[self._foreground]).square().sum()
         return torch.stack([border, (alpha[self._unknown] - self._initial).abs().sum()])
+
+
+class _ClampLeadingBack(torch.autograd.Function):
+    """Clamp to [0, 1]; what lies outside keeps the gradient whose descent leads back."""
+
+    @staticmethod
+    def forward(ctx: Any, raw: Tensor) -> Tensor:
+        ctx.save_for_backward(raw)
+        return raw.clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (raw,), (gradient,) = ctx.saved_tensors, gradients
+        stays = ((raw >= 0) | (gradient < 0)) & ((raw <= 1) | (gradient > 0))
+        return gradient * stays
 
 
 class CostScale(NamedTuple):

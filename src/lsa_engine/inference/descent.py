@@ -20,6 +20,7 @@ from lsa_engine.progress import Steps
 _MOMENTA = (0.8, 0.99)
 _PATIENCE = 1  # passes in a row that may be no better than the best
 _SMALLER = 0.15
+_FADING = 0.8  # of given A and B: what bent the matte for the edits before fades, so that many in a row do not add up
 _LEAST_PASSES = 3  # from given A and B: of 200 edits in a row with as many, the last cost is that of a fresh start
 
 Tensors = dict[int, tuple[Tensor, Tensor]]
@@ -98,7 +99,8 @@ def descend(
     began : float
         When the refinement began, on :func:`time.perf_counter`.
     start : dict, optional
-        A and B to start from, of which at least three passes are made; 0 by default, the untouched network.
+        A and B to start from, of which at least three passes are made, and which the first step lets fade; 0 by
+        default, the untouched network.
     moments : Moments, optional
         What Adam starts from. From nothing, its first step is as large as its rate in every number.
 
@@ -141,6 +143,8 @@ def descend(
                 stepper = Adam(_variables(tensors), rate, _MOMENTA)
                 continue
             objective.backward()
+            if start is not None and iteration == 0:
+                _fade(_variables(tensors))
             stepper.step()
         if not fast:
             best, kept = costs[-1], tensors
@@ -185,7 +189,9 @@ class WholeObjective:
     ) -> None:
         self.initial, self.device = initial, initial.device
         self._decode, self._boxes = decode, boxes
-        self._terms = all_terms = CostTerms(masks, boxes, self._cut(initial), settings.boundary)
+        self._terms = all_terms = CostTerms(
+            masks, boxes, self._cut(initial), settings.boundary, leads_back=settings.method == "fast"
+        )
         self._outside = initial
         self._sums_outside = torch.zeros(2, device=self.device)
         if outside is not None:
@@ -245,6 +251,14 @@ def largest_move(outputs: Sequence[Tensor], previous: Sequence[Tensor]) -> float
 
 def _variables(tensors: Tensors) -> list[Tensor]:
     return [tensor for pair in tensors.values() for tensor in pair]
+
+
+@torch.no_grad()
+def _fade(tensors: Sequence[Tensor]) -> None:
+    """Bring numbers nearer to the untouched network, but those without a gradient: held, or of no account."""
+    for tensor in tensors:
+        if tensor.grad is not None:
+            tensor.mul_(torch.where(tensor.grad != 0, _FADING, 1.0))
 
 
 def _zeros(shapes: dict[int, tuple[int, int, int]], device: torch.device) -> Tensors:

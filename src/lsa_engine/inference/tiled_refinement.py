@@ -115,7 +115,13 @@ class TiledObjective:
             with torch.no_grad(), tiled.runner.precision():
                 initial = _held(prepared(zeros))
             background, foreground, unknown = (_placed(mask, tile) for mask in counted)
-            terms = CostTerms((background, foreground, unknown), boxes, initial, settings.boundary)
+            terms = CostTerms(
+                (background, foreground, unknown),
+                boxes,
+                initial,
+                settings.boundary,
+                leads_back=settings.method == "fast",
+            )
             self._pieces.append(_Piece(tile, boxes, terms, initial, [], [], []))
             self._remember(len(self._pieces) - 1, kept or Kept(tile, prepared), waiting)
             return True

@@ -117,9 +117,8 @@ def test_strokes_where_it_is_unknown_bend_the_shipped_networks_own_output_toward
     obeyed, at_first = distances_to_strokes(series._live, trimap)
     assert obeyed < 0.6 * at_first
     at_once = begun(trimap, lsa.Refinement(iterations=1))[0].correct(values, lsa.Refinement(tolerance=0))
-    # Strokes at random contradict the picture and each other, so that where few passes end is partly chance: 0.4 to
-    # 2.1 times the cost for other seeds and numbers of passes (docs/benchmarks.md).
-    assert last.report.cost_after <= 2 * at_once.report.cost_after
+    # With gates that are held, as in tiles, the decoder bends less freely, and where few passes end is partly chance.
+    assert last.report.cost_after <= (1.1 if tiles == "off" else 1.6) * at_once.report.cost_after
     # A network that sees the strokes obeys them nearly everywhere: what recode() is for.
     fresh, expected = begun(values)
     strokes = (values != trimap) & (values != 128)

@@ -53,6 +53,24 @@ def cost_of(alpha, initial, trimap, boundary="paper", boxes=None):
     return scale.numbers(terms.sums([box.cut(alpha) for box in boxes]))
 
 
+def test_clamped_pixels_are_led_back_across_a_border_and_cost_what_they_cost() -> None:
+    wrong_side, right_side = torch.tensor([[-0.5, 1.5]]), torch.tensor([[1.5, -0.5]])
+    foreground, background, nowhere = np.array([[True, False]]), np.array([[False, True]]), np.zeros((1, 2), bool)
+    boxes, initial = [Box(0, 1, 0, 2)], [torch.full((1, 1, 1, 2), 0.5)]
+
+    def sums_and_slopes(raw: torch.Tensor, *, leads_back: bool) -> tuple[list[float], list[float]]:
+        terms = CostTerms((background, foreground, nowhere), boxes, initial, leads_back=leads_back)
+        output = raw[None, None].clone().requires_grad_()
+        sums = terms.sums([output])
+        sums.sum().backward()
+        assert output.grad is not None
+        return sums.tolist(), output.grad.flatten().tolist()
+
+    assert sums_and_slopes(wrong_side, leads_back=False) == ([2.0, 0.0], [0.0, 0.0])
+    assert sums_and_slopes(wrong_side, leads_back=True) == ([2.0, 0.0], [-2.0, 2.0])
+    assert sums_and_slopes(right_side, leads_back=True) == ([0.0, 0.0], [0.0, 0.0])
+
+
 def test_a_matte_that_overshoots_is_at_no_distance_from_itself_but_in_the_published_code(scene):
     initial = np.random.default_rng(6).uniform(-0.2, 1.2, scene.trimap.shape).astype(np.float32)
     assert cost_of(initial, initial, scene.trimap).fidelity == 0
