@@ -31,11 +31,16 @@ _STEPS = (
     (
         "3. Matte",
         "Matting",
-        "How much of every pixel is object. Paint on the trimap where it is wrong, and run again.",
+        "How much of every pixel is object. Paint on the trimap where it is wrong, and run again, or tick Live there.",
         "Run",
     ),
     ("4. Cut-out", "Foreground", "The object's own colours, without a fringe of the ground.", "Run"),
-    ("5. Table", "Measure", "Areas, shape and intensities, weighted by opacity.", "Run"),
+    (
+        "5. Table",
+        "Measure",
+        "Areas and shape, weighted by opacity; intensities of the image that you choose there.",
+        "Run",
+    ),
 )
 _SAVE = "Save… in Matting and Foreground writes the matte and the cut-out to files; the table has its own button."
 
