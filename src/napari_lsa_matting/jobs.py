@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,7 @@ Work = Callable[[ProgressCallback, CancelToken], Any]
 
 _LOG = logging.getLogger(__name__)
 _LOOK_EVERY_MS = 80
+_WAIT_AT_EXIT_MS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +72,15 @@ class _Worker(FunctionWorker):
     def quit(self) -> None:
         self._errand.cancel.cancel()
         super().quit()
+
+
+def _wait_for_workers() -> None:
+    """Let workers stop before Python takes Qt down: napari waits after its event loop, which a script may not have."""
+    with suppress(RuntimeError):  # they take too long
+        _Worker.await_workers(_WAIT_AT_EXIT_MS)
+
+
+atexit.register(_wait_for_workers)
 
 
 class Job(QObject):

@@ -83,3 +83,19 @@ def test_whatever_runs_when_its_viewer_or_napari_is_closed_ends_cleanly() -> Non
     assert result.stdout.count("closed") == 6
     for complaint in ("Traceback", "Error", "QThread", "QObject"):
         assert complaint not in result.stderr, result.stderr
+
+
+_WITHOUT_EVENT_LOOP = """
+import napari, sys
+
+viewer = napari.Viewer(show=False)
+viewer.window.add_plugin_dock_widget("napari-lsa-matting", "Matting")
+assert "lsa_engine.inference.matter" not in sys.modules  # a worker is loading it
+viewer.close()
+"""
+
+
+def test_a_script_that_ends_while_libraries_are_loaded_waits_for_the_worker() -> None:
+    result = subprocess.run([sys.executable, "-c", _WITHOUT_EVENT_LOOP], capture_output=True, text=True, timeout=900)
+    assert result.returncode == 0, result.stderr
+    assert "Error" not in result.stderr, result.stderr
