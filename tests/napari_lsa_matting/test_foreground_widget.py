@@ -238,6 +238,7 @@ def test_the_profile_is_shown_after_a_run_and_fits_the_dock(matted_viewer: Any, 
     assert widget.profile.isHidden()
     run(qtbot, widget)
     assert not widget.profile.isHidden()
+    widget.window().show()  # what is hidden is not laid out
     picture = widget.profile.pixmap()
     proportion = pytest.approx(picture.height() / picture.width(), abs=0.02)
     qtbot.waitUntil(lambda: widget.profile.height() / widget.profile.width() == proportion)
