@@ -254,17 +254,26 @@ def calibration(layer: Layer, index: Index = (), channels: Channels | None = Non
 def same_place(first: Layer, first_index: Index, second: Layer, second_index: Index) -> bool:
     """Return whether planes, or volumes, of two layers with the same number of pixels lie on each other.
 
-    Their corners may be apart by a tenth of a pixel. The axes that an index leaves over are compared.
+    Their corners may be apart by a tenth of a pixel. The axes that an index leaves over are compared, lengths in
+    different units by what they are.
     """
     shape = spatial_shape(first)[len(first_index) :]
     axes = len(shape)
+    ratios = [_ratio(second.units[axis], first.units[axis]) for axis in range(-axes, 0)]
     pixel = float(np.min(np.abs(np.asarray(first.scale)[-axes:])))
     for corner in product(*((0, length - 1) for length in shape)):
         here = np.asarray(first.data_to_world((*first_index, *corner)))
         there = np.asarray(second.data_to_world((*second_index, *corner)))
-        if np.abs(here[-axes:] - there[-axes:]).max() > 0.1 * pixel:
+        if np.abs(here[-axes:] - there[-axes:] * ratios).max() > 0.1 * pixel:
             return False
     return True
+
+
+def _ratio(unit: Any, to: Any) -> float:
+    """Return how many of one unit another is; 1 where nobody knows, as for micrometres beside pixels."""
+    if unit.dimensionality != to.dimensionality:
+        return 1.0
+    return float((1 * unit).to(to).magnitude)
 
 
 def pixel_spacing(layer: Layer) -> tuple[tuple[float, float], str]:

@@ -163,6 +163,14 @@ def test_planes_that_lie_apart_are_noticed(stack: np.ndarray) -> None:
     assert not same_place(here, (1,), Image(stack[0], scale=(2, 2.1)), ())
 
 
+def test_lengths_in_different_units_are_compared_as_what_they_are() -> None:
+    plane = np.zeros((12, 16), np.uint8)
+    here = Image(plane, scale=(0.5, 0.5), units=("um", "um"))
+    assert same_place(here, (), Image(plane, scale=(500, 500), units=("nm", "nm")), ())
+    assert not same_place(here, (), Image(plane, scale=(0.5, 0.5), units=("nm", "nm")), ())
+    assert same_place(here, (), Image(plane, scale=(0.5, 0.5)), ())  # in pixels: nobody gave it a unit
+
+
 @pytest.mark.parametrize(
     ("units", "expected"), [(("um", "um"), "µm"), (("mm", "mm"), "mm"), (("pixel", "pixel"), "px"), (None, "px")]
 )
