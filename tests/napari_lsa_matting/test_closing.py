@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 _SCRIPT = """
+import sys
+from pathlib import Path
 import napari, numpy as np
 from qtpy.QtCore import QThreadPool, QTimer
 from event_loop import process_events, wait_until
@@ -14,10 +17,13 @@ from napari_lsa_matting.foreground_widget import ForegroundWidget
 from napari_lsa_matting.layers import with_provenance
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.measure_widget import MeasureWidget
+from napari_lsa_matting.saving import formats_of
 from napari_lsa_matting.stack_widget import StackWidget
+from napari_lsa_matting.training_widget import TrainingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_widget import TrimapWidget
 
+FOLDER = Path(sys.argv[1])
 FRAMES, HEIGHT, WIDTH = 3, 600, 800
 POOL = QThreadPool.globalInstance()
 rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
@@ -46,6 +52,25 @@ def follow(widget):
     widget.live_box.value = True
     wait_until(lambda: widget.live._job is not None)
 
+def save(widget):
+    alpha = widget.viewer.layers["alpha"]
+    widget.save.save(FOLDER / "alpha.tiff", formats_of(alpha)[0], alpha)
+    assert widget.save.busy
+
+def preview(widget):
+    press_run(widget)
+    wait_until(lambda: not widget.controls.busy)
+    widget.view.preview.value = "checkerboard"
+    assert widget.view.busy
+
+def prepare(widget):
+    cut_out = np.dstack([np.stack([rows, columns, rows], 2) / 4, 255 * ALPHA]).astype(np.uint8)
+    widget.viewer.add_image(cut_out, name="cut out", rgb=True)
+    widget.output.value = FOLDER / "run"
+    wait_until(widget.launch_button.isEnabled)
+    widget.launch_button.click()
+    assert widget.preparing
+
 def widen(widget):
     wait_until(lambda: not widget.busy)
     widget.use_tool("widen")
@@ -53,12 +78,14 @@ def widen(widget):
 
 for kind, begin in [
     (MattingWidget, press_run), (MattingWidget, follow), (StackWidget, press_run), (TrimapWidget, widen),
-    (ForegroundWidget, press_run), (MeasureWidget, press_run),
+    (ForegroundWidget, press_run), (MeasureWidget, press_run), (MattingWidget, save), (MattingWidget, preview),
+    (TrainingWidget, prepare),
 ]:
     viewer, widget = viewer_with(kind)
     begin(widget)
     del widget
-    process_events(0.05)
+    if begin is not prepare:  # which is soon done, and the run that then begins outlives the viewer
+        process_events(0.05)
     viewer.close()
     del viewer
     process_events(0.1)
@@ -73,14 +100,16 @@ print("left with", POOL.activeThreadCount(), "threads", flush=True)
 """
 
 
-def test_whatever_runs_when_its_viewer_or_napari_is_closed_ends_cleanly() -> None:
+def test_whatever_runs_when_its_viewer_or_napari_is_closed_ends_cleanly(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     result = subprocess.run(
-        [sys.executable, "-c", _SCRIPT], capture_output=True, text=True, timeout=900, env=environment
+        [sys.executable, "-c", _SCRIPT, str(tmp_path)], capture_output=True, text=True, timeout=900, env=environment
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == "left with 0 threads"
-    assert result.stdout.count("closed") == 6
+    assert result.stdout.count("closed") == 9
+    assert not (tmp_path / "run" / "train.log").exists()  # nobody waits for a run that was being prepared
+    assert [path.name for path in tmp_path.glob("alpha*")] in ([], ["alpha.tiff"])
     for complaint in ("Traceback", "Error", "QThread", "QObject"):
         assert complaint not in result.stderr, result.stderr
 
