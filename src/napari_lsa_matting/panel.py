@@ -30,6 +30,7 @@ from napari_lsa_matting.dock_room import share_room
 from napari_lsa_matting.jobs import Job, Work
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.notifications import notify_error, remember_errors
+from napari_lsa_matting.trimap_layer import compile_colours
 from napari_lsa_matting.wheel import scroll_over
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Panel(QWidget):
     viewer : napari.components.ViewerModel
         The viewer, or napari's public proxy of it.
     """
+
+    _colours_compiled = False
 
     def __init__(self, viewer: ViewerModel) -> None:
         from napari_lsa_matting.restore_offer import RestoreOffer  # is made of what this module has
@@ -87,6 +90,9 @@ class Panel(QWidget):
         self._placed = False
         self.offer = RestoreOffer(viewer)
         self.add(self.offer)
+        if not Panel._colours_compiled:  # once in a process
+            Panel._colours_compiled = True
+            Job("Compiling the trimap's colours", lambda *_: compile_colours(), self).start()
 
     def sizeHint(self) -> QSize:
         """Return a size at which no row is cut off; the scroll area takes what there is."""

@@ -20,6 +20,7 @@ from napari_lsa_matting.layers import (
     plane_grid,
     with_provenance,
 )
+from napari_lsa_matting.loading import collector_at_rest
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -65,6 +66,15 @@ def trimap_settings() -> dict[str, Any]:
         "opacity": 0.5,
         "metadata": with_provenance({}, kind="trimap"),
     }
+
+
+def compile_colours() -> None:
+    """Let napari compile what gives a trimap's labels their colours: work for a worker.
+
+    It would do so when it adds the first trimap, and hold the window up for most of a second.
+    """
+    with collector_at_rest():
+        trimap_settings()["colormap"].map(np.zeros((1, 1), np.uint8))
 
 
 def add_trimap_layer(viewer: ViewerModel, like: Layer, planes: dict[Index, NDArray[np.uint8]]) -> Labels:
