@@ -325,7 +325,7 @@ def _as_labels(labels: Any, shape: tuple[int, ...]) -> tuple[list[int], NDArray[
             f"The labels have shape {array.shape} and alpha {shape}, but they must cover the same pixels: "
             "resize or crop them first."
         )
-    values, numbers = np.unique(array, return_inverse=True)
+    values = np.unique(array)
     if values[0] < 0:
         raise InputError(
             f"The labels go down to {values[0]}, but 0 for none and positive numbers for objects are expected: "
@@ -334,8 +334,17 @@ def _as_labels(labels: Any, shape: tuple[int, ...]) -> tuple[list[int], NDArray[
     objects = [int(value) for value in values if value > 0]
     if not objects:
         raise InputError("The labels are 0 everywhere, so they mark no object: mark some, or leave the labels away.")
-    # Without any 0, the first label would be numbered 0.
-    return objects, numbers.reshape(shape).astype(np.int64, copy=False) + (0 if values[0] == 0 else 1)
+    return objects, _numbered(array, values if values[0] == 0 else np.insert(values, 0, 0))
+
+
+def _numbered(labels: NDArray[Any], values: NDArray[Any]) -> NDArray[np.int64]:
+    """Return where each label stands among the sorted values; several times faster than ``unique`` with its inverse."""
+    highest = int(values[-1])
+    if highest > labels.size:
+        return np.searchsorted(values, labels).astype(np.int64, copy=False)
+    numbers = np.zeros(highest + 1, np.int64)
+    numbers[values.astype(np.intp)] = np.arange(values.size)
+    return numbers[labels.astype(np.intp, copy=False)]
 
 
 def _as_channels(image: Any, shape: tuple[int, ...]) -> NDArray[Any]:
