@@ -7,9 +7,11 @@ the gates held, so that the answer takes as long as the edit is large, not the i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor
 
 from lsa_engine.errors import Cancelled, InputError
 from lsa_engine.inference.cost import Strokes
@@ -22,6 +24,8 @@ from lsa_engine.progress import Steps
 from lsa_engine.trimap import Trimap
 
 _MOST_UNDONE = 50
+_LEAST_UNDONE = 5  # whatever they take
+_UNDO_BYTES = 64e6
 _LARGE_IMAGE = 2_000_000  # pixels; below, the whole is quick enough
 _LARGE_EDIT = 0.5  # one whose region holds this share of the unknown pixels is answered everywhere
 
@@ -185,5 +189,23 @@ class LiveCorrection:
         return replace(self.refined, before=self.refined.after, evaluations=0)
 
     def _go_on(self, state: Standing) -> None:
-        self._past = [*self._past[1 - _MOST_UNDONE :], self._now]
-        self._now = state
+        past = [*self._past[1 - _MOST_UNDONE :], self._now]
+        while len(past) > _LEAST_UNDONE and _bytes_of(past) > _UNDO_BYTES:
+            past.pop(0)
+        self._past, self._now = past, state
+
+
+def _bytes_of(standings: Sequence[Standing]) -> int:
+    """Return the memory that their tensors take; several may share one."""
+    sizes = {}
+    for standing in standings:
+        refined = standing.refined
+        moments = refined.moments
+        held = [tensor for pair in refined.tensors.values() for tensor in pair]
+        held += [] if moments is None else [*moments.means, *moments.squares]
+        for matte in (standing.initial, refined.output):
+            held += [matte] if isinstance(matte, Tensor) else [part for _, part in matte]
+        for tensor in held:
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+    return sum(sizes.values())

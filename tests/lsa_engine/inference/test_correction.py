@@ -7,6 +7,7 @@ import pytest
 
 import lsa_engine as lsa
 from lsa_engine.boxes import Box
+from lsa_engine.inference import correction
 from lsa_engine.inference import whole as room
 from lsa_engine.network import build_network
 from lsa_engine.samples import load_photograph, load_trimap
@@ -143,6 +144,28 @@ def test_undoing_goes_back_exactly_and_one_can_go_on_from_there(refined, scene):
     refined.undo()
     with pytest.raises(lsa.InputError, match="none left to undo"):
         refined.undo()
+
+
+def test_edits_far_back_are_forgotten_before_they_take_much_memory_but_never_the_last_five(refined, scene, monkeypatch):
+    settings, rng = lsa.Refinement(iterations=2, tolerance=0), np.random.default_rng(11)
+
+    def undone_after(edits):
+        for _ in range(edits):
+            refined.correct(edited(scene.trimap, rng), settings)
+        count = 0
+        while True:
+            try:
+                refined.undo()
+            except lsa.InputError:
+                return count
+            count += 1
+
+    assert undone_after(8) == 8
+    numbers = sum(channels * side**2 for channels, side, _ in refined._live._shapes.values())
+    monkeypatch.setattr(correction, "_UNDO_BYTES", 7.5 * 6 * 4 * numbers)  # A, B and two averages of each, float32
+    assert undone_after(12) == 7
+    monkeypatch.setattr(correction, "_UNDO_BYTES", 0)
+    assert undone_after(12) == 5
 
 
 def test_recoding_is_a_refinement_with_the_edited_trimap(refined, weights, scene):
