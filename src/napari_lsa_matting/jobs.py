@@ -143,6 +143,7 @@ class Job(QObject):
             self.progressed.emit(latest)
 
     def _receive(self, outcome: _Outcome) -> None:
+        self._timer.stop()  # progress that is told after the result would stay: nothing is said once the job has ended
         if self.cancelled:
             return
         if outcome.error is not None:

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from napari._qt.dialogs.qt_notification import NapariQtNotification
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import QPushButton
 
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, Progress, ProgressCallback, Steps
+from napari_lsa_matting import jobs
 from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.notifications import notify_error
 
@@ -118,6 +119,28 @@ def test_progress_reaches_the_main_thread_without_flooding_it(qtbot: Any, parent
         enough.set()
     assert 4 <= len(seen) <= (time.perf_counter() - start) / 0.08 + 1
     assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
+
+
+def test_no_progress_is_told_after_the_result(qtbot: Any, parent: QObject, monkeypatch: pytest.MonkeyPatch) -> None:
+    class HeldUp(jobs._Worker):
+        """A worker that lets the main thread look for progress between the result and the end, as a busy machine."""
+
+        def __init__(self, errand: Any) -> None:
+            super().__init__(errand)
+            self.finished.connect(lambda: time.sleep(0.3), Qt.ConnectionType.DirectConnection)
+
+    monkeypatch.setattr(jobs, "_Worker", HeldUp)
+    told: list[str] = []
+
+    def work(progress: ProgressCallback, cancel: CancelToken) -> str:
+        Steps("refining", 1, progress, cancel).finish()
+        return "the matte"
+
+    job = Job("a short one", work, parent)
+    job.progressed.connect(lambda progress: told.append(progress.message))
+    job.succeeded.connect(told.append)
+    run(qtbot, job)
+    assert told == ["the matte"]
 
 
 def test_a_parent_that_goes_away_takes_its_job_along(qtbot: Any, parent: QObject) -> None:
