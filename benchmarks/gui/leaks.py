@@ -58,9 +58,9 @@ def opened(kind: Callable[[Any], Any], viewer: Any) -> Iterator[Any]:
     process_events(0.1)
 
 
-def repeat(task: str, times: int, do: Callable[[int], object]) -> None:
-    """Do something many times, and print what has grown."""
-    for turn in range(_FIRST):
+def repeat(task: str, times: int, do: Callable[[int], object], first: int = _FIRST) -> None:
+    """Do something many times, and print what has grown; `first` times before the first count."""
+    for turn in range(first):
         do(turn)
     before = Census.take()
     for turn in range(times):
@@ -95,8 +95,9 @@ def runs(times: int) -> None:
         repeat("Matting: runs", times, run)
         repeat("Matting: runs, cancelled", times, cancelled)
         widget.live_box.value = True
-        # The strokes themselves are kept, packed, so that they can be undone and copied as code.
-        repeat("Matting: live strokes", times, stroke)
+        # The strokes themselves are kept, packed, so that they can be undone and copied as code; and what the engine
+        # needs to undo the last of them, up to 64 MB, which so many strokes fill.
+        repeat("Matting: live strokes", times, stroke, 3 * _FIRST)
         widget.live_box.value = False
 
 
