@@ -132,6 +132,13 @@ class Job(QObject):
         self._timer.start()
         worker.start()
 
+    def start_soon(self) -> None:
+        """Begin when what goes on in the window is done: a widget that is being opened is shown first."""
+        soon = QTimer(self)
+        soon.setSingleShot(True)
+        soon.timeout.connect(self.start)
+        soon.start(0)
+
     def cancel(self) -> None:
         """Ask the work to stop; its result, should there still be one, is dropped."""
         self._errand.cancel.cancel()

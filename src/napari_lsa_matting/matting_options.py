@@ -136,7 +136,7 @@ class MattingOptions:
         job.succeeded.connect(self.show_facilities)
         job.failed.connect(self._show_failure)
         job.ended.connect(self._end_look)
-        job.start()
+        job.start_soon()
         self._note_change()
 
     def _show_failure(self, error: Exception) -> None:

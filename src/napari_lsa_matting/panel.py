@@ -92,7 +92,7 @@ class Panel(QWidget):
         self.add(self.offer)
         if not Panel._colours_compiled:  # once in a process
             Panel._colours_compiled = True
-            Job("Compiling the trimap's colours", lambda *_: compile_colours(), self).start()
+            Job("Compiling the trimap's colours", lambda *_: compile_colours(), self).start_soon()
 
     def sizeHint(self) -> QSize:
         """Return a size at which no row is cut off; the scroll area takes what there is."""

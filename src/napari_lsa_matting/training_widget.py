@@ -302,7 +302,7 @@ class TrainingWidget(Panel):
         job = Job("Looking for weights to start from", find_starting_points, self)
         job.succeeded.connect(self._note_starting_points)
         job.failed.connect(notify_error)
-        job.start()
+        job.start_soon()
 
     def _note_starting_points(self, points: StartingPoints) -> None:
         self.start.points = points

@@ -55,6 +55,15 @@ def test_the_work_runs_in_another_thread_and_answers_on_the_main_one(qtbot: Any,
     assert threads[0] is not threading.main_thread()
 
 
+def test_a_job_that_is_to_start_soon_waits_for_the_event_loop(qtbot: Any, parent: QObject) -> None:
+    begun = threading.Event()
+    job = Job("soon", lambda *_: begun.set(), parent)
+    with qtbot.waitSignal(job.ended):
+        job.start_soon()
+        assert not begun.wait(0.2)
+    assert begun.is_set()
+
+
 def test_an_error_travels_to_the_main_thread_as_it_is(qtbot: Any, parent: QObject) -> None:
     def work(progress: ProgressCallback, cancel: CancelToken) -> None:
         raise InputError("The image is too green.")
