@@ -95,14 +95,14 @@ class LiveRequest:
         progress: ProgressCallback,
         cancel: CancelToken,
     ) -> MatteResult:
-        past = [stroke.labels for stroke in state.strokes]
-        if past[-2:] == [packed, state.answered]:
+        back = state.answers_since(packed)
+        if back:
             try:
-                result = matter.undo()
+                result = matter.undo(back)
             except InputError:
                 _LOG.debug("The engine does not remember as far back; it corrects instead.")
             else:
-                state.strokes.pop()
+                del state.strokes[-back:]
                 state.answered = packed
                 return result
         result = matter.correct(trimap, as_refinement(self.settings), progress=progress, cancel=cancel)

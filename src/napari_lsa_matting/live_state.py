@@ -76,6 +76,14 @@ class LiveState:
         self.image = image
         return True
 
+    def answers_since(self, labels: PackedLabels) -> int | None:
+        """Return how many answers have been given since a trimap was answered last, or None if it never was.
+
+        They are several where a stroke that is taken back took longer than an answer.
+        """
+        past = (number for number, stroke in enumerate(reversed(self.strokes)) if stroke.labels == labels)
+        return next(past, None)
+
 
 def begun(
     image: ImagePlane, image_sha256: str, settings: MatteSettings, labels: PackedLabels, result: MatteResult

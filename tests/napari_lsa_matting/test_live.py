@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from inspect import unwrap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import lsa_engine as lsa
+from lsa_engine.inference import correction
 from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.live import live_settings
 from napari_lsa_matting.matte_request import MatteSettings, as_refinement
@@ -133,6 +135,59 @@ def test_undo_on_the_labels_brings_the_matte_before_back(
     trimap.redo()
     answer(qtbot, live_widget)
     assert (alpha.data[4:8, 30:34] == 1).all()
+
+
+def stroke_in_parts(qtbot: Any, widget: MattingWidget, trimap: Any, rows: slice, columns: range) -> None:
+    """Draw a stroke, one step of the history, that is so slow that its parts are answered."""
+    with trimap.block_history():
+        for column in columns:
+            paint(trimap, rows, slice(column, column + 4), 1)
+            answer(qtbot, widget)
+
+
+def test_undo_takes_a_stroke_back_that_was_answered_in_parts(
+    live_widget: MattingWidget, scene_viewer: Any, qtbot: Any
+) -> None:
+    trimap, alpha = scene_viewer.layers["trimap"], scene_viewer.layers["alpha"]
+    mattes = [alpha.data.copy()]
+    for rows in (slice(4, 8), slice(14, 18)):
+        stroke_in_parts(qtbot, live_widget, trimap, rows, range(20, 36, 4))
+        mattes.append(alpha.data.copy())
+    state = session_of(scene_viewer).live
+    assert state is not None
+    assert len(state.strokes) == 9
+    assert not np.array_equal(*mattes[:2])
+    assert not np.array_equal(*mattes[1:])
+    for before in (mattes[1], mattes[0]):
+        trimap.undo()
+        answer(qtbot, live_widget)
+        np.testing.assert_array_equal(alpha.data, before)
+    assert len(state.strokes) == 1
+
+
+def test_undo_further_back_than_the_engine_remembers_is_a_correction_and_copied_as_one(
+    live_widget: MattingWidget,
+    scene_viewer: Any,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    saved_to: Path,
+    copied: Any,
+    execute: Any,
+) -> None:
+    monkeypatch.setattr(correction, "_UNDO_BYTES", 0)
+    trimap, alpha = scene_viewer.layers["trimap"], scene_viewer.layers["alpha"]
+    stroke_in_parts(qtbot, live_widget, trimap, slice(4, 8), range(20, 52, 4))
+    stroke_in_parts(qtbot, live_widget, trimap, slice(14, 18), range(20, 28, 4))
+    for left in (9, 10):  # the second stroke is undone; the first is further back, and one more correction
+        trimap.undo()
+        answer(qtbot, live_widget)
+        state = session_of(scene_viewer).live
+        assert state is not None
+        assert len(state.strokes) == left
+        np.testing.assert_array_equal(state.answered.unpack(), trimap.data)
+        assert (alpha.data[trimap.data == 1] == 1).all()
+        assert (alpha.data[trimap.data == 2] == 0).all()
+    np.testing.assert_allclose(execute(copied(live_widget.code))["alpha"], alpha.data, atol=1e-3)
 
 
 def test_labels_replaced_as_a_whole_are_answered(live_widget: MattingWidget, scene_viewer: Any, qtbot: Any) -> None:

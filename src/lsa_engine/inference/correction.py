@@ -137,10 +137,8 @@ class LiveCorrection:
         now = self._now
         if not edited.unknown.any():
             # Nothing of it is to be seen, and there is nothing that it could cost.
-            self._go_on(
-                now._replace(trimap=edited, refined=replace(now.refined, before=now.refined.after, evaluations=0))
-            )
-            return self.refined
+            refined = replace(now.refined, before=now.refined.after, evaluations=0)
+            return self._go_on(now._replace(trimap=edited, refined=refined), steps)
         changed = edited.values != self.encoded.values
         strokes = (changed & edited.background, changed & edited.foreground)
         region = Region.around(edited.values != now.passed.values) if edited.values.size > _LARGE_IMAGE else None
@@ -151,8 +149,7 @@ class LiveCorrection:
             stood = stand(now.initial, now.refined.output, now.trimap, edited, strokes, settings)
             refined = replace(now.refined, output=stood.output, before=stood.cost, after=stood.cost, evaluations=0)
             passed = now.passed if moved.any() else edited
-            self._go_on(Standing(edited, passed, stood.initial, refined, now.gates))
-            return refined
+            return self._go_on(Standing(edited, passed, stood.initial, refined, now.gates), steps)
         gates = None
         if (
             self._nearby is not None
@@ -171,28 +168,34 @@ class LiveCorrection:
         if refined.cancelled:
             raise Cancelled("Cancelled while correcting; the correction before it stays.")
         refined = replace(refined, gates_held=self._frozen or gates is not None)
-        self._go_on(Standing(edited, edited, objective.initial, refined, gates))
-        return refined
+        return self._go_on(Standing(edited, edited, objective.initial, refined, gates), steps)
 
-    def undo(self) -> Refined[Any]:
-        """Go back to before the last edit.
+    def undo(self, edits: int = 1) -> Refined[Any]:
+        """Go back to before the last edits.
 
         Raises
         ------
         InputError
-            If there is none.
+            If there are not as many; none is undone then.
         """
         if not self._past:
             raise InputError("Got a request to undo, expected a correction before it; there is none left to undo.")
-        self._now = self._past.pop()
+        if not 1 <= edits <= len(self._past):
+            raise InputError(
+                f"Got a request to undo {edits} corrections, expected 1 to {len(self._past)}: no more are remembered."
+            )
+        self._now = self._past[-edits]
+        del self._past[-edits:]
         # No pass was needed to come here.
         return replace(self.refined, before=self.refined.after, evaluations=0)
 
-    def _go_on(self, state: Standing) -> None:
+    def _go_on(self, state: Standing, steps: Steps) -> Refined[Any]:
+        steps.finish()  # it raises if the work was stopped: the edit is not made then
         past = [*self._past[1 - _MOST_UNDONE :], self._now]
         while len(past) > _LEAST_UNDONE and _bytes_of(past) > _UNDO_BYTES:
             past.pop(0)
         self._past, self._now = past, state
+        return state.refined
 
 
 def _bytes_of(standings: Sequence[Standing]) -> int:

@@ -241,8 +241,7 @@ class Matter:
 
         The image is not encoded again, in tiles no more than what is near: strokes enter the cost. Every pixel whose
         value differs from the encoded trimap's counts in C1, known ones may be contradicted or made unknown, and A and
-        B start from their last values.
-        :meth:`recode` makes a full pass when there is time for it.
+        B start from their last values. :meth:`recode` makes a full pass when there is time for it.
 
         Parameters
         ----------
@@ -280,20 +279,19 @@ class Matter:
             "for a correction",
             "call set_trimap with the edited trimap, then refine, which goes on in smaller parts",
         )
-        steps.finish()
         return self._corrected(refined, live, settings, start)
 
-    def undo(self) -> MatteResult:
-        """Return the matte as it was before the last correction, and go on from there.
+    def undo(self, edits: int = 1) -> MatteResult:
+        """Return the matte as it was before the last correction, or before so many, and go on from there.
 
         Raises
         ------
         InputError
-            If there is no correction to undo.
+            If there are not as many corrections to undo; none is then.
         """
         start = time.perf_counter()
         live = self._live_correction()
-        return self._corrected(live.undo(), live, Refinement(), start)
+        return self._corrected(live.undo(edits), live, Refinement(), start)
 
     def recode(
         self,

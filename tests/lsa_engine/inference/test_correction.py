@@ -146,6 +146,37 @@ def test_undoing_goes_back_exactly_and_one_can_go_on_from_there(refined, scene):
         refined.undo()
 
 
+def test_several_edits_are_undone_at_once_or_none(refined, scene):
+    rng = np.random.default_rng(4)
+    settings = lsa.Refinement(iterations=2, tolerance=0)
+    trimaps = [edited(scene.trimap, rng) for _ in range(4)]
+    mattes = [refined.correct(trimap, settings).alpha for trimap in trimaps]
+    assert not np.array_equal(mattes[0], mattes[3])
+    for edits in (0, 5, -1):
+        with pytest.raises(lsa.InputError, match=f"undo {edits} corrections, expected 1 to 4"):
+            refined.undo(edits)
+    np.testing.assert_array_equal(refined.undo(3).alpha, mattes[0])
+    np.testing.assert_array_equal(refined.correct(trimaps[1], settings).alpha, mattes[1])
+    refined.undo(2)
+    with pytest.raises(lsa.InputError, match="none left to undo"):
+        refined.undo()
+
+
+def test_a_correction_that_is_cancelled_at_its_very_end_is_not_made(refined, scene):
+    before = refined._live.refined.output
+    token = lsa.CancelToken()
+
+    def stop_after_one(progress):
+        if progress.done == 1:
+            token.cancel()
+
+    trimap = edited(scene.trimap, np.random.default_rng(4))
+    settings = lsa.Refinement(iterations=9, tolerance=1e9)  # ends after a pass, as good as it gets
+    with pytest.raises(lsa.Cancelled):
+        refined.correct(trimap, settings, progress=stop_after_one, cancel=token)
+    assert refined._live.refined.output is before
+
+
 def test_edits_far_back_are_forgotten_before_they_take_much_memory_but_never_the_last_five(refined, scene, monkeypatch):
     settings, rng = lsa.Refinement(iterations=2, tolerance=0), np.random.default_rng(11)
 
