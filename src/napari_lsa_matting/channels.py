@@ -138,7 +138,7 @@ def channel_note(image: Image, channels: Channels | None) -> str | None:
     if channels is None:
         offered = next((channels for _, channels in offered_channels(image) if channels is not None), None)
         if offered is None:
-            return None
+            return _note_on_stack(image)
         planes = f"{_lengths(image)[offered.axis]} planes along {axis_name(image, offered.axis)}"
         return f"If the {planes} of {image.name!r} are channels, say under Channels how to read them."
     count = _lengths(image)[channels.axis]
@@ -147,6 +147,22 @@ def channel_note(image: Image, channels: Channels | None) -> str | None:
     if channels.use == "rgb":
         return f"The {count} channels of {image.name!r} are read as {_COLOURS.get(count, f'{count} colours')}."
     return f"The {channels.use} of the {count} channels of {image.name!r} is read."
+
+
+def _note_on_stack(image: Image) -> str | None:
+    """Return what to do if a long axis without a label holds channels, or None if there is none."""
+    axes = range(image.ndim - 2) if not image.rgb else ()
+    long = [axis for axis in axes if _is_unlabelled(image, axis) and _lengths(image)[axis] > _MOST_UNLABELLED]
+    if not long or any(str(label).lower() in _LABELS for label in image.axis_labels):
+        return None
+    labels = [str(label) for label in image.axis_labels]
+    if _is_unlabelled(image, -2) and _is_unlabelled(image, -1):
+        labels[-2:] = ["y", "x"]
+    labels[long[0]] = _LABELS[0]
+    return (
+        f"If the {_lengths(image)[long[0]]} planes along axis {long[0]} of {image.name!r} are channels, label the "
+        f"axis in napari's console:\nviewer.layers[{image.name!r}].axis_labels = {tuple(labels)}"
+    )
 
 
 def _ways(image: Image, axis: int) -> list[tuple[str, Channels | None]]:

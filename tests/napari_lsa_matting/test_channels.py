@@ -44,6 +44,21 @@ def test_a_short_axis_without_a_label_is_asked_about_and_a_labelled_one_not(view
     assert offered_channels(viewer.add_image(values(8, 9))) == []
 
 
+def test_of_a_long_axis_without_a_label_it_is_said_how_to_make_it_one_of_channels(viewer: ViewerModel) -> None:
+    image = viewer.add_image(values(5, 9, 8, 9), name="stains", axis_labels=("z", "-3", "-2", "-1"))
+    text = channel_note(image, channels_of(viewer, image))
+    assert text is not None
+    said, code = text.splitlines()
+    assert said == "If the 9 planes along axis 1 of 'stains' are channels, label the axis in napari's console:"
+    exec(code, {"viewer": viewer})
+    assert image.axis_labels == ("z", "c", "y", "x")
+    assert channels_of(viewer, image) == Channels(1, "rgb")
+    image.axis_labels = ("z", "t", "y", "x")
+    assert channel_note(image, channels_of(viewer, image)) is None
+    colours = viewer.add_image(values(9, 8, 9, 3), rgb=True)
+    assert channel_note(colours, channels_of(viewer, colours)) is None
+
+
 def test_what_was_said_holds_until_the_axis_is_another(viewer: ViewerModel) -> None:
     image = viewer.add_image(values(4, 8, 9))
     session_of(viewer).choose_channels(image, Channels(0, "mean"))
