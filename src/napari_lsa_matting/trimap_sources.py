@@ -21,6 +21,7 @@ from napari_lsa_matting.layers import (
     ImagePlane,
     Index,
     full_data,
+    image_notes,
     image_plane,
     is_labels,
     is_matte,
@@ -30,7 +31,7 @@ from napari_lsa_matting.layers import (
     plane_index,
     spatial_shape,
 )
-from napari_lsa_matting.panel import Panel, add_row, show_row
+from napari_lsa_matting.panel import Message, Panel, add_row, show_row
 from napari_lsa_matting.plane_rows import PlaneRows
 from napari_lsa_matting.stack_frames import Stack, find_stack, own_stack
 from napari_lsa_matting.stack_problems import problem_of_range
@@ -68,6 +69,8 @@ class TrimapSources:
         In per cent.
     planes : PlaneRows
         Which planes of a stack.
+    notes : Message
+        What is to be known of how the image under strokes is read.
     """
 
     def __init__(self, panel: Panel, form: QFormLayout, band: int) -> None:
@@ -134,6 +137,8 @@ class TrimapSources:
         ):
             add_row(form, text, widget)
         self.planes = PlaneRows(panel.viewer, form)
+        self.notes = Message()
+        form.addRow(self.notes)
 
     def layer(self, trimap: Labels | None) -> Layer | None:
         """Return the layer that the trimap is made from; of strokes, the trimap."""
@@ -152,6 +157,7 @@ class TrimapSources:
         except InputError:  # told by the problem
             stack = None
         self.planes.show(stacked, stack)
+        self.notes.say(*(image_notes(image) if image is not None and self.kind.value == STROKES else []))
 
     def problem(self, image: Image | None, trimap: Labels | None) -> str | None:
         """Say why no trimap can be made, or None."""

@@ -188,6 +188,25 @@ def test_a_file_becomes_a_trimap_on_the_image(
     ]
 
 
+def test_strokes_on_a_picture_with_an_alpha_channel_tell_that_it_is_ignored(
+    scene_viewer: Any, open_widget: Any, qtbot: Any
+) -> None:
+    widget = open_widget(scene_viewer)
+    photo = scene_viewer.layers["photo"]
+    pixels = np.concatenate([photo.data, np.full_like(photo.data[..., :1], 9)], axis=2)
+    scene_viewer.add_image(pixels, name="sticker", rgb=True)
+    widget.image.value = scene_viewer.layers["sticker"]
+    settle(qtbot, widget)
+    assert widget.sources.notes.isHidden()
+    widget.sources.kind.value = "strokes"
+    settle(qtbot, widget)
+    assert widget.sources.notes.text() == "The alpha channel of 'sticker' is ignored."
+    assert not widget.sources.notes.isHidden()
+    widget.image.value = photo
+    settle(qtbot, widget)
+    assert widget.sources.notes.isHidden()
+
+
 def test_strokes_of_the_mouse_are_checked_and_filled_in(
     scene_viewer: Any, open_widget: Any, qtbot: Any, paint: Any
 ) -> None:
