@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,18 +14,27 @@ if TYPE_CHECKING:
 
 Where = tuple[int | slice, ...]
 
+_LOG = logging.getLogger(__name__)
+# Where napari keeps the history, which it makes nothing public of but block_history; another version may do otherwise.
+_HISTORY = ("_undo_history", "_redo_history", "_staged_history", "_reset_history")
+
 
 def is_being_edited(layer: Labels) -> bool:
     """Return whether a step of a layer's history has begun that has not ended, such as a stroke with the mouse."""
-    return bool(layer._block_history)
+    return bool(getattr(layer, "_block_history", False))
 
 
 @contextmanager
 def one_step(layer: Labels) -> Iterator[None]:
     """Make all that is written within into one step of a layer's history, and keep the layer from other edits.
 
-    napari shows it as not editable until then: it takes no strokes, and nothing can be taken back.
+    napari shows it as not editable until then: it takes no strokes, and nothing can be taken back. A version of
+    napari that keeps its history elsewhere takes strokes meanwhile, and counts them to the step.
     """
+    if not all(hasattr(layer, name) for name in _HISTORY):
+        with layer.block_history():  # still editable: napari forgets the history of what is not
+            yield
+        return
     data, undo, redo = layer.data, layer._undo_history, layer._redo_history
     editable, mode = layer.editable, layer.mode
     layer.editable = False
@@ -48,4 +58,8 @@ def one_step(layer: Labels) -> Iterator[None]:
 
 def note_part(layer: Labels, where: Where, before: NDArray[Any], after: NDArray[Any]) -> None:
     """Add a part that is written to a layer's history; undo writes it along slices, as files are written fast."""
-    layer._save_history((where, before, after))
+    save = getattr(layer, "_save_history", None)
+    if save is None:
+        _LOG.warning("This version of napari keeps its history elsewhere: what was written to files cannot be undone.")
+        return
+    save((where, before, after))

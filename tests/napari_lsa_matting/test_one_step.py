@@ -215,3 +215,48 @@ def test_a_widget_that_is_closed_while_a_change_is_written_leaves_it_whole(
     assert (layer.data == 0).sum() > (before == 0).sum() + 50
     layer.undo()
     np.testing.assert_array_equal(layer.data, before)
+
+
+class OtherNapari:
+    """A layer of which only the public things are known: another version of napari may keep its history elsewhere."""
+
+    def __init__(self, layer: Any) -> None:
+        self.__dict__["layer"] = layer
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.layer, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.layer, name, value)
+
+
+def test_a_version_of_napari_with_another_history_makes_a_step_of_it_too(qtbot: Any) -> None:
+    layer = ViewerModel().add_labels(np.zeros((40, 50), np.uint8))
+    layer.data_setitem((np.array([1]), np.array([1])), 1)
+    stroke = layer.data.copy()
+    owner = QObject()
+    changes = find_changes(layer.data, np.full((40, 50), 2, np.uint8))
+    writer = PlaneWriter(OtherNapari(layer), [PlaneEdit((), changes)], owner)
+    with qtbot.waitSignal(writer.finished):
+        writer.start()
+    assert (layer.data == 2).all()
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, stroke)
+    layer.undo()
+    assert not layer.data.any()
+
+
+def test_files_are_written_in_a_version_of_napari_with_another_history(
+    qtbot: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    array = pytest.importorskip("zarr").array(np.zeros((40, 50), np.uint8))
+    layer = ViewerModel().add_labels(array)
+    owner = QObject()
+    changes = find_changes(array[:], np.full((40, 50), 2, np.uint8))
+    writer = PlaneWriter(OtherNapari(layer), [PlaneEdit((), changes)], owner)
+    with qtbot.waitSignal(writer.finished):
+        writer.start()
+    assert (array[:] == 2).all()
+    assert "cannot be undone" in caplog.text
