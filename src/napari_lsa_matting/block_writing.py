@@ -65,6 +65,7 @@ class BlockWriting:
         self.waiting = list(edits)
         self._data = data
         self._parts = self._write_all()
+        self._error: Exception | None = None
         self._lock = threading.Lock()
 
     def run(self, progress: ProgressCallback | None, cancel: CancelToken | None) -> None:
@@ -75,17 +76,23 @@ class BlockWriting:
         Cancelled
             Between two parts; another call goes on from there.
         Exception
-            Whatever the data raise.
+            Whatever the data raise; nothing more is written then, and another call raises it again.
         """
         steps = Steps("writing the trimap", len(self.waiting), progress, cancel)
         with self._lock:
+            if self._error is not None:
+                raise self._error
             for _ in self._parts:
                 steps.check()
 
     def _write_all(self) -> Iterator[None]:
-        while self.waiting:
-            yield from self._write(self.waiting[0])
-            self.waiting.pop(0)
+        try:
+            while self.waiting:
+                yield from self._write(self.waiting[0])
+                self.waiting.pop(0)
+        except Exception as error:
+            self._error = error
+            raise
 
     def _write(self, edit: PlaneEdit) -> Iterator[None]:
         before = np.array(plane_at(self._data, edit.index))

@@ -208,3 +208,19 @@ def test_an_array_without_an_index_is_written(tmp_path: Path) -> None:
     changes = find_changes(np.zeros((40, 50), np.uint8), after.astype(np.uint8))
     BlockWriting(array, [PlaneEdit((), changes)]).run(None, None)
     np.testing.assert_array_equal(array[:], after)
+
+
+def test_an_error_is_raised_again_by_whoever_wants_to_finish(
+    array: Any, after: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(array: Any, where: Any, values: Any) -> None:
+        raise OSError("no space left on device")
+
+    writing = BlockWriting(array, [edit_of(0, after)])
+    with monkeypatch.context() as patch:
+        patch.setattr(zarr.Array, "__setitem__", fail)
+        with pytest.raises(OSError, match="no space"):
+            writing.run(None, None)
+    with pytest.raises(OSError, match="no space"):  # else the plane would count as written
+        writing.run(None, None)
+    assert [edit.index for edit in writing.waiting] == [(0,)]
