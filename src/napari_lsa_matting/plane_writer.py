@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 
 from napari_lsa_matting.block_writing import BlockWriting
 from napari_lsa_matting.jobs import Job
@@ -74,7 +74,8 @@ class PlaneWriter(QObject):
     """Write edits into a Labels layer, bit by bit between other events, as one step of its undo history.
 
     napari's own ``data_setitem`` takes seconds for some million pixels, in which the window does not answer. Until all
-    is written, the layer takes no other edits. Data that are no array in memory are written by a worker.
+    is written, the layer takes no other edits. Data that are no array in memory are written by a worker. A window that
+    is closed waits until all is written: what is half written in a file would stay so.
 
     Parameters
     ----------
@@ -106,10 +107,12 @@ class PlaneWriter(QObject):
         self._job: Job | None = None
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._take_turn)
+        self._window = _outermost(parent)
 
     def start(self) -> None:
         """Begin, once a stroke that the mouse is drawing, or another writer, has ended."""
         self._timer.start(_LOOK_EVERY_MS)
+        self._window.installEventFilter(self)
         if not is_being_edited(self._layer):
             self._begin()
 
@@ -127,6 +130,12 @@ class PlaneWriter(QObject):
                 self._end()
         while self._timer.isActive():
             self._take_turn()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Write what is left before the window closes; should it stay open after all, no harm is done."""
+        if event is not None and event.type() == QEvent.Type.Close:
+            self.finish()
+        return False
 
     def _take_turn(self) -> None:
         if not self._begun:
@@ -171,6 +180,7 @@ class PlaneWriter(QObject):
 
     def _end(self, _: object = None) -> None:
         self._timer.stop()
+        self._window.removeEventFilter(self)
         if self._blocks is not None:
             self._note_blocks(self._blocks)
         self._history.close()
@@ -210,3 +220,10 @@ class PlaneWriter(QObject):
         if last:
             self._done = 0
             self._waiting.pop(0)
+
+
+def _outermost(owner: QObject) -> QObject:
+    """Return the window that an object is in, also where its dock floats in one of its own."""
+    while (parent := owner.parent()) is not None:
+        owner = parent
+    return owner

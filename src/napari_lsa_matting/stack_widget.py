@@ -325,7 +325,7 @@ class StackWidget(Panel):
             f"Painted on meanwhile, so left alone: {some_frames(left)}." if left else None,
             f"Begun, so left alone: {some_frames(proposals.begun)}." if proposals.begun else None,
         )
-        self.refresh()
+        self.refresh_soon()  # not at once, as the Trimap widget
 
     def _show_outcome(self, image: Image, data: Any, facts: dict[str, Any], outcome: StackOutcome) -> None:
         if image not in self.viewer.layers or full_data(image) is not data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 import lsa_engine as lsa
 from lsa_engine.progress import CancelToken
 from lsa_engine.trimap_editing import widen_unknown
+from napari_lsa_matting import block_writing
+from napari_lsa_matting.dock_room import dock_of
 from napari_lsa_matting.layers import METADATA_KEY, plane_at, with_provenance
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_requests import MakeRequest, ToolRequest
@@ -155,3 +158,34 @@ def test_a_trimap_that_cannot_be_written_is_said_and_not_offered_to_tools(
     widget.sources.kind.value = "strokes"
     settle(qtbot, widget)
     assert widget.controls.reason.text().startswith("The trimap 'trimap' is a lazy array")
+
+
+@pytest.mark.parametrize("floating", [False, True])
+def test_a_viewer_that_is_closed_while_a_trimap_on_disk_is_written_waits_until_it_is_whole(
+    floating: bool, make_napari_viewer_proxy: Any, scene: Any, qtbot: Any, tmp_path: Path, heart: Any
+) -> None:
+    before = lsa.Trimap(scene.trimap).to_labels()
+    array = zarr.create_array(tmp_path / "trimap.zarr", data=before, chunks=(16, 16))
+    viewer = make_napari_viewer_proxy()
+    layer = unwrap(viewer.add_labels(array, **trimap_settings()))
+    widget = open_trimap(viewer)
+    dock_of(widget).setFloating(floating)
+    settle(qtbot, widget)
+    put, written = zarr.Array.__setitem__, []
+
+    def write_slowly(array: Any, where: Any, values: Any) -> None:
+        heart.sleep(0.1)
+        put(array, where, values)
+        written.append(where)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(block_writing, "_PART", 16)
+        patch.setattr(zarr.Array, "__setitem__", write_slowly)
+        widget.tools.distance.value = 2
+        widget.tools.buttons["widen"].click()
+        qtbot.waitUntil(lambda: bool(written))
+        viewer.close()
+    want = widen_unknown(lsa.Trimap.from_labels(before), 2.0, (1.0, 1.0)).to_labels()
+    assert len(written) > 4
+    np.testing.assert_array_equal(array[:], want)
+    assert layer.editable
