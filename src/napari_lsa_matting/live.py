@@ -19,6 +19,7 @@ from napari_lsa_matting.layers import ImagePlane, Index, full_data, image_plane
 from napari_lsa_matting.live_request import LiveRequest
 from napari_lsa_matting.matte_request import ImageChangedError, MatteOutcome, MatteSettings
 from napari_lsa_matting.notifications import notify_error
+from napari_lsa_matting.one_step import is_being_edited
 from napari_lsa_matting.session import Session
 
 _GATHER_MS = 30
@@ -67,6 +68,8 @@ class LiveMode(QObject):
         self._job: Job | None = None
         self._turn = object()
         self._waiting = self._look_at_image = False
+        # What stands for the stroke, one step of the layer's history, that is drawn now or next, and for the last one.
+        self._drawing, self._drawn = object(), object()
         self.scene: LiveScene | None = None
         self._gather = QTimer(self)
         self._gather.setSingleShot(True)
@@ -97,12 +100,14 @@ class LiveMode(QObject):
         self._settings = live_settings(settings)
         self._plane = scene.plane()
         self._data = full_data(scene.image)
+        scene.trimap.events.paint.connect(self._end_stroke)
         self.note_edit()
 
     def stop(self, reason: str = "") -> None:
         """Follow no more; what is on its way is dropped."""
-        if not self.on:
+        if self.scene is None:
             return
+        self.scene.trimap.events.paint.disconnect(self._end_stroke)
         self.scene = self._plane = self._data = None
         self._waiting = self._look_at_image = False
         self._gather.stop()
@@ -141,12 +146,19 @@ class LiveMode(QObject):
         else:
             self._settings = wanted
 
+    def _end_stroke(self, _: object = None) -> None:
+        self._drawing, self._drawn = object(), self._drawing
+
     def _answer(self) -> None:
         if self.scene is None or self._plane is None or self._job is not None or not self._waiting:
             return
         self._waiting = False
         labels = frozen_plane(self.scene.trimap, self.scene.trimap_index)
-        request = LiveRequest(self._session, self._plane, labels, self._settings, self._look_at_image)
+        unfinished = is_being_edited(self.scene.trimap)
+        drawn = self._drawing if unfinished else self._drawn
+        request = LiveRequest(
+            self._session, self._plane, labels, self._settings, self._look_at_image, drawn, unfinished
+        )
         self._look_at_image = False
         began = time.perf_counter()
         job = self._job = Job("Live matte", reading_labels(request), self)

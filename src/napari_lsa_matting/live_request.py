@@ -38,6 +38,10 @@ class LiveRequest:
         With a fast refinement and without test-time augmentation.
     look_at_image : bool
         Whether somebody may have drawn on the picture since the last answer.
+    drawn : object or None
+        What stands for the stroke, one step of the layer's history, that the user draws or has drawn last.
+    unfinished : bool
+        Whether it is being drawn.
     """
 
     session: Session
@@ -45,6 +49,8 @@ class LiveRequest:
     labels: NDArray[Any]
     settings: MatteSettings
     look_at_image: bool = False
+    drawn: object | None = None
+    unfinished: bool = False
 
     def run(self, progress: ProgressCallback, cancel: CancelToken) -> MatteOutcome | None:
         """Return the matte, or None if the trimap is the one that was answered last.
@@ -69,6 +75,8 @@ class LiveRequest:
                 if self.look_at_image and fingerprint(self.image.colours()) != state.image_sha256:
                     raise ImageChangedError(f"The pixels of {self.image.name!r} were changed.")
                 if state.answered == packed:
+                    if not self.unfinished:
+                        state.unfinished = None
                     return None
                 result = self._correct(matter, state, trimap, packed, progress, cancel)
             else:
@@ -95,17 +103,21 @@ class LiveRequest:
         progress: ProgressCallback,
         cancel: CancelToken,
     ) -> MatteResult:
-        back = state.answers_since(packed)
-        if back:
+        found = state.find(packed)
+        if found is not None:
+            place, steps = found
             try:
-                result = matter.undo(back)
+                result = matter.undo(steps)
             except InputError:
                 _LOG.debug("The engine does not remember as far back; it corrects instead.")
             else:
-                del state.strokes[-back:]
-                state.answered = packed
+                del state.strokes[place + 1 :]
+                state.answered, state.unfinished = packed, None
                 return result
-        result = matter.correct(trimap, as_refinement(self.settings), progress=progress, cancel=cancel)
-        state.answered = packed
-        state.strokes.append(Stroke(packed, replayable(self.settings, result)))
+        same_edit = state.unfinished is not None and state.unfinished is self.drawn
+        result = matter.correct(
+            trimap, as_refinement(self.settings), same_edit=same_edit, progress=progress, cancel=cancel
+        )
+        state.add(Stroke(packed, replayable(self.settings, result)), same_edit)
+        state.unfinished = self.drawn if self.unfinished else None
         return result

@@ -35,10 +35,21 @@ class PackedLabels(NamedTuple):
 
 
 class Stroke(NamedTuple):
-    """A trimap that was answered, and a refinement that gives the answer again whatever the time it takes."""
+    """A trimap that was answered, and a refinement that gives the answer again whatever the time it takes.
+
+    Attributes
+    ----------
+    labels : PackedLabels
+        The trimap.
+    refinement : mapping
+        Arguments of the refinement.
+    passed : bool
+        Whether undoing does not come back here: it was the midst of what the user drew in one go.
+    """
 
     labels: PackedLabels
     refinement: Mapping[str, Any]
+    passed: bool = False
 
 
 @dataclass
@@ -57,6 +68,8 @@ class LiveState:
         One for the encoded trimap and one for every correction that was not undone.
     answered : PackedLabels
         The trimap of the last answer.
+    unfinished : object or None
+        The stroke in whose midst the last correction was made; None if it was not.
     """
 
     image: ImagePlane
@@ -64,6 +77,7 @@ class LiveState:
     settings: MatteSettings
     strokes: list[Stroke]
     answered: PackedLabels
+    unfinished: object | None = None
 
     def fits(self, image: ImagePlane, settings: MatteSettings) -> bool:
         """Return whether a correction of this picture, by a network set up like this, can go on from here."""
@@ -76,13 +90,21 @@ class LiveState:
         self.image = image
         return True
 
-    def answers_since(self, labels: PackedLabels) -> int | None:
-        """Return how many answers have been given since a trimap was answered last, or None if it never was.
+    def find(self, labels: PackedLabels) -> tuple[int, int] | None:
+        """Return where a trimap was answered last, and how many steps undoing takes to come there, or None."""
+        last = len(self.strokes) - 1
+        for place in range(last, -1, -1):
+            stroke = self.strokes[place]
+            if stroke.labels == labels and not stroke.passed:
+                return place, sum(not between.passed for between in self.strokes[place:last])
+        return None
 
-        They are several where a stroke that is taken back took longer than an answer.
-        """
-        past = (number for number, stroke in enumerate(reversed(self.strokes)) if stroke.labels == labels)
-        return next(past, None)
+    def add(self, stroke: Stroke, same_edit: bool) -> None:
+        """Note a correction; with `same_edit`, undoing passes over the one before it."""
+        if same_edit:
+            self.strokes[-1] = self.strokes[-1]._replace(passed=True)
+        self.strokes.append(stroke)
+        self.answered = stroke.labels
 
 
 def begun(

@@ -165,7 +165,24 @@ def test_undo_takes_a_stroke_back_that_was_answered_in_parts(
     assert len(state.strokes) == 1
 
 
-def test_undo_further_back_than_the_engine_remembers_is_a_correction_and_copied_as_one(
+def test_the_matte_before_a_stroke_that_changes_nothing_at_first_can_be_come_back_to(
+    live_widget: MattingWidget, scene_viewer: Any, qtbot: Any
+) -> None:
+    trimap, alpha = scene_viewer.layers["trimap"], scene_viewer.layers["alpha"]
+    paint(trimap, slice(4, 8), slice(0, 4), 1)
+    answer(qtbot, live_widget)
+    before = alpha.data.copy()
+    with trimap.block_history():
+        for column in (0, 0, 2, 4):  # the first two lie on the stroke of before
+            paint(trimap, slice(4, 8), slice(column, column + 4), 1)
+            live_widget.live.note_edit()
+            answer(qtbot, live_widget)
+    trimap.undo()
+    answer(qtbot, live_widget)
+    np.testing.assert_array_equal(alpha.data, before)
+
+
+def test_undo_is_exact_for_as_many_strokes_as_the_engine_remembers_and_a_correction_beyond_that(
     live_widget: MattingWidget,
     scene_viewer: Any,
     qtbot: Any,
@@ -174,16 +191,29 @@ def test_undo_further_back_than_the_engine_remembers_is_a_correction_and_copied_
     copied: Any,
     execute: Any,
 ) -> None:
-    monkeypatch.setattr(correction, "_UNDO_BYTES", 0)
+    monkeypatch.setattr(correction, "_UNDO_BYTES", 0)  # five edits
     trimap, alpha = scene_viewer.layers["trimap"], scene_viewer.layers["alpha"]
-    stroke_in_parts(qtbot, live_widget, trimap, slice(4, 8), range(20, 52, 4))
-    stroke_in_parts(qtbot, live_widget, trimap, slice(14, 18), range(20, 28, 4))
-    for left in (9, 10):  # the second stroke is undone; the first is further back, and one more correction
+    mattes = [alpha.data.copy()]
+    for row in range(4, 46, 6):
+        with trimap.block_history():
+            for column in (0, 4):
+                paint(trimap, slice(row, row + 4), slice(column, column + 4), 1)
+                answer(qtbot, live_widget)
+            paint(trimap, slice(row, row + 4), slice(8, 12), 1)  # answered when the stroke has ended
+        answer(qtbot, live_widget)
+        mattes.append(alpha.data.copy())
+    state = session_of(scene_viewer).live
+    assert state is not None
+    assert len(state.strokes) == 22
+    for strokes in range(6, 1, -1):
         trimap.undo()
         answer(qtbot, live_widget)
-        state = session_of(scene_viewer).live
-        assert state is not None
-        assert len(state.strokes) == left
+        np.testing.assert_array_equal(alpha.data, mattes[strokes])
+        assert len(state.strokes) == 1 + 3 * strokes
+    for answers in (8, 9):
+        trimap.undo()
+        answer(qtbot, live_widget)
+        assert len(state.strokes) == answers
         np.testing.assert_array_equal(state.answered.unpack(), trimap.data)
         assert (alpha.data[trimap.data == 1] == 1).all()
         assert (alpha.data[trimap.data == 2] == 0).all()

@@ -116,9 +116,10 @@ class LiveCorrection:
         """What the last edit, or the refinement, has led to."""
         return self._now.refined
 
-    def correct(self, edited: Trimap, settings: Refinement, steps: Steps) -> Refined[Any]:
+    def correct(self, edited: Trimap, settings: Refinement, steps: Steps, same_edit: bool = False) -> Refined[Any]:
         """Return the refinement after an edit: every pixel that is known otherwise than when encoded counts in C1.
 
+        With `same_edit` it takes the place of the last correction in what can be undone.
         No pass is made with a time budget of 0, and where nothing is left to refine: the matte stays as it is.
 
         Raises
@@ -138,7 +139,7 @@ class LiveCorrection:
         if not edited.unknown.any():
             # Nothing of it is to be seen, and there is nothing that it could cost.
             refined = replace(now.refined, before=now.refined.after, evaluations=0)
-            return self._go_on(now._replace(trimap=edited, refined=refined), steps)
+            return self._go_on(now._replace(trimap=edited, refined=refined), steps, same_edit)
         changed = edited.values != self.encoded.values
         strokes = (changed & edited.background, changed & edited.foreground)
         region = Region.around(edited.values != now.passed.values) if edited.values.size > _LARGE_IMAGE else None
@@ -149,7 +150,7 @@ class LiveCorrection:
             stood = stand(now.initial, now.refined.output, now.trimap, edited, strokes, settings)
             refined = replace(now.refined, output=stood.output, before=stood.cost, after=stood.cost, evaluations=0)
             passed = now.passed if moved.any() else edited
-            return self._go_on(Standing(edited, passed, stood.initial, refined, now.gates), steps)
+            return self._go_on(Standing(edited, passed, stood.initial, refined, now.gates), steps, same_edit)
         gates = None
         if (
             self._nearby is not None
@@ -168,7 +169,7 @@ class LiveCorrection:
         if refined.cancelled:
             raise Cancelled("Cancelled while correcting; the correction before it stays.")
         refined = replace(refined, gates_held=self._frozen or gates is not None)
-        return self._go_on(Standing(edited, edited, objective.initial, refined, gates), steps)
+        return self._go_on(Standing(edited, edited, objective.initial, refined, gates), steps, same_edit)
 
     def undo(self, edits: int = 1) -> Refined[Any]:
         """Go back to before the last edits.
@@ -189,9 +190,10 @@ class LiveCorrection:
         # No pass was needed to come here.
         return replace(self.refined, before=self.refined.after, evaluations=0)
 
-    def _go_on(self, state: Standing, steps: Steps) -> Refined[Any]:
+    def _go_on(self, state: Standing, steps: Steps, same_edit: bool) -> Refined[Any]:
         steps.finish()  # it raises if the work was stopped: the edit is not made then
-        past = [*self._past[1 - _MOST_UNDONE :], self._now]
+        # What was encoded stays, whatever it was in the midst of.
+        past = list(self._past) if same_edit and self._past else [*self._past[1 - _MOST_UNDONE :], self._now]
         while len(past) > _LEAST_UNDONE and _bytes_of(past) > _UNDO_BYTES:
             past.pop(0)
         self._past, self._now = past, state

@@ -234,6 +234,7 @@ class Matter:
         edited_trimap: Any,
         refinement: Refinement | None = None,
         *,
+        same_edit: bool = False,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> MatteResult:
@@ -250,6 +251,8 @@ class Matter:
         refinement : Refinement, optional
             How to refine, "fast" only; by default as many passes of the decoder, three to 15, as begin within 0.9 s.
             With a time budget of 0 none is made: what is known now is put in, and the next correction makes up for it.
+        same_edit : bool
+            Whether this goes on with the edit of the last correction: :meth:`undo` then takes both back at once.
         progress, cancel
             As in :meth:`predict`.
 
@@ -275,7 +278,7 @@ class Matter:
         begin_peak_memory(self.device)
         steps = Steps("correcting", settings.iterations, progress, cancel)
         refined = or_too_little_memory(
-            lambda: live.correct(edited, settings, steps),
+            lambda: live.correct(edited, settings, steps, same_edit),
             "for a correction",
             "call set_trimap with the edited trimap, then refine, which goes on in smaller parts",
         )

@@ -162,6 +162,23 @@ def test_several_edits_are_undone_at_once_or_none(refined, scene):
         refined.undo()
 
 
+def test_corrections_of_the_same_edit_are_undone_at_once(refined, scene):
+    rng = np.random.default_rng(4)
+    settings = lsa.Refinement(iterations=2, tolerance=0)
+    trimaps = [edited(scene.trimap, rng) for _ in range(5)]
+    # Nothing can be gone on with yet: what was encoded is come back to all the same.
+    before = refined._live.refined.output
+    whole = refined.correct(trimaps[0], settings, same_edit=True)
+    for trimap, same_edit in zip(trimaps[1:], (False, True, True, False), strict=True):
+        last = refined.correct(trimap, settings, same_edit=same_edit)
+        if trimap is trimaps[3]:
+            edit = last
+    np.testing.assert_array_equal(refined.undo().alpha, edit.alpha)
+    np.testing.assert_array_equal(refined.undo().alpha, whole.alpha)
+    refined.undo()
+    assert refined._live.refined.output is before
+
+
 def test_a_correction_that_is_cancelled_at_its_very_end_is_not_made(refined, scene):
     before = refined._live.refined.output
     token = lsa.CancelToken()
