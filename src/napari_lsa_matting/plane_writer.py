@@ -107,12 +107,11 @@ class PlaneWriter(QObject):
         self._job: Job | None = None
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._take_turn)
-        self._window = _outermost(parent)
 
     def start(self) -> None:
         """Begin, once a stroke that the mouse is drawing, or another writer, has ended."""
         self._timer.start(_LOOK_EVERY_MS)
-        self._window.installEventFilter(self)
+        _outermost(self).installEventFilter(self)  # not kept: Python would destroy the window with this, its child
         if not is_being_edited(self._layer):
             self._begin()
 
@@ -180,7 +179,6 @@ class PlaneWriter(QObject):
 
     def _end(self, _: object = None) -> None:
         self._timer.stop()
-        self._window.removeEventFilter(self)
         if self._blocks is not None:
             self._note_blocks(self._blocks)
         self._history.close()

@@ -376,7 +376,7 @@ class TrimapWidget(Panel):
 
     def _end_writing(self) -> None:
         self._writer = None
-        self.refresh_soon()  # not at once: a window that closes waits for this, and checks begun then would outlive it
+        self.refresh_soon()  # not at once: a window that closes waits for this, and should begin no check any more
 
     def _show_examination(self, _: ExamineRequest, examination: Examination) -> None:
         image, trimap = self.image.layer, self.trimap.layer
