@@ -36,8 +36,9 @@ def one_step(layer: Labels) -> Iterator[None]:
             yield
         return
     data, undo, redo = layer.data, layer._undo_history, layer._redo_history
-    editable, mode = layer.editable, layer.mode
+    editable, mode, pans = layer.editable, layer.mode, layer.mouse_pan
     layer.editable = False
+    layer.mouse_pan = pans  # else what is meant as a stroke would move the picture
     # napari does so itself where that is a change: the history that is set aside is not touched.
     layer._reset_history()
     with layer.block_history():

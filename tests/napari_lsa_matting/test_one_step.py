@@ -11,6 +11,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from napari_lsa_matting import plane_writer
 from napari_lsa_matting.layers import METADATA_KEY
@@ -66,11 +67,13 @@ def test_neither_strokes_nor_keys_get_into_what_is_being_written(
         patch.setattr(plane_writer, "_AT_ONCE", 5)
         patch.setattr(plane_writer, "_SECONDS_AT_ONCE", 1e-4)  # some bits each turn
         writer.start()
-        qtbot.waitUntil(lambda: (layer.data != stroke).any())
+        while (layer.data == stroke).all():  # turn by turn: all of it takes no longer than a look of the bot's
+            QApplication.processEvents()
         patch.setattr(plane_writer, "_SECONDS_AT_ONCE", 0)
         begun = layer.data.copy()
         assert not layer.editable
         assert not controls.paint_button.isEnabled()
+        assert not scene_viewer.scene.camera.mouse_pan
         paint(scene_viewer, (20, 5), (20, 50))
         press()
         press(Qt.KeyboardModifier.ShiftModifier)
@@ -94,6 +97,18 @@ def test_neither_strokes_nor_keys_get_into_what_is_being_written(
     np.testing.assert_array_equal(layer.data, original)
     paint(scene_viewer, (20, 5), (20, 50))
     assert not np.array_equal(layer.data, original)
+
+
+def test_who_moves_the_picture_can_do_so_while_something_is_written(scene_viewer: Any) -> None:
+    layer = brush(scene_viewer)
+    layer.mode = "pan_zoom"
+    with one_step(layer):
+        assert scene_viewer.scene.camera.mouse_pan
+    assert (layer.mode, scene_viewer.scene.camera.mouse_pan) == ("pan_zoom", True)
+    layer.mode = "paint"
+    with one_step(layer):
+        assert not scene_viewer.scene.camera.mouse_pan
+    assert (layer.mode, scene_viewer.scene.camera.mouse_pan) == ("paint", False)
 
 
 def test_a_stroke_that_has_begun_ends_before_anything_is_written(scene_viewer: Any, qtbot: Any) -> None:
