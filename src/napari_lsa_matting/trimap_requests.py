@@ -354,7 +354,7 @@ class MakeRequest:
         steps = Steps("comparing", 1, None, cancel)
         # Labels are copies, but not pictures.
         for name, array in request.given().items():
-            if fingerprint(array) != inputs[name]:
+            if fingerprint(array) != inputs.get(name):  # none of a file that was not there at first
                 raise ImageChangedError(
                     f"The {name} was changed while a trimap was made from it, so that was dropped: try it again."
                 )

@@ -14,7 +14,7 @@ from lsa_engine.trimap import Trimap
 from napari_lsa_matting.channels import Channels
 from napari_lsa_matting.layers import ImagePlane
 from napari_lsa_matting.matte_request import ImageChangedError
-from napari_lsa_matting.trimap_requests import AlphaRequest, LabelsRequest, MakeRequest, StrokesRequest
+from napari_lsa_matting.trimap_requests import AlphaRequest, FileRequest, LabelsRequest, MakeRequest, StrokesRequest
 from napari_lsa_matting.trimap_widget import TrimapWidget
 
 _SPACING = (1.0, 1.0)
@@ -102,3 +102,18 @@ def test_the_file_of_a_stack_makes_the_trimaps_of_all_its_planes(
     planes = viewer.layers[-1].data.reshape(expected.shape)
     np.testing.assert_array_equal(planes[2], expected[0])
     assert not planes[:2].any()
+
+
+def test_a_file_that_is_only_written_while_it_is_read_makes_no_trimap(
+    scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read = tmp_path / "trimap.tif", FileRequest.run
+
+    def read_late(*given: Any) -> Any:
+        tifffile.imwrite(path, scene.trimap)
+        return read(*given)
+
+    monkeypatch.setattr(FileRequest, "run", read_late)
+    request = FileRequest(path, scene.trimap.shape, "photo")
+    with pytest.raises(ImageChangedError, match="The file was changed"):
+        MakeRequest(request).run(lambda _: None, CancelToken())
