@@ -90,7 +90,7 @@ def test_changes_of_a_trimap_that_are_undone_leave_nothing_behind(scene_viewer: 
 
     def edit(_: int) -> None:
         widget.use_tool("widen")
-        qtbot.waitUntil(lambda: not widget.busy)
+        qtbot.waitUntil(lambda: not (widget.busy or widget.settling))
         widget.undo_button.click()
         trimap.metadata = record  # every change is written down there, on purpose
         widget.refresh()
