@@ -242,7 +242,7 @@ class Matter:
 
         The image is not encoded again, in tiles no more than what is near: strokes enter the cost. Every pixel whose
         value differs from the encoded trimap's counts in C1, known ones may be contradicted or made unknown, and A and
-        B start from their last values. :meth:`recode` makes a full pass when there is time for it.
+        B start from four fifths of their last values. :meth:`recode` makes a full pass when there is time for it.
 
         Parameters
         ----------
