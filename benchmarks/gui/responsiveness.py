@@ -11,6 +11,7 @@ import argparse
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import napari
@@ -19,15 +20,14 @@ from numpy.typing import NDArray
 
 from event_loop import Gap, Gaps, longest, process_events, wait_until
 from napari_lsa_matting.foreground_widget import ForegroundWidget
-from napari_lsa_matting.jobs import Job
 from napari_lsa_matting.layers import with_provenance
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.measure_widget import MeasureWidget
 from napari_lsa_matting.panel import Panel
-from napari_lsa_matting.plane_writer import PlaneWriter
 from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 from napari_lsa_matting.trimap_widget import TrimapWidget
+from rest import at_rest
 from scratch import own_cache
 
 LONGEST_MS = 50.0
@@ -167,11 +167,7 @@ def trimap(height: int, width: int, rounds: int) -> Iterator[Row]:
     image, alpha = scene(height, width)
     with opened(TrimapWidget, image) as (viewer, widget):
         viewer.add_labels((alpha > 0.5).astype(np.uint8), name="cells")
-        gaps = Gaps()
-
-        def ended() -> bool:
-            return not (widget.busy or widget.settling or widget.findChildren(Job) or widget.findChildren(PlaneWriter))
-
+        gaps, ended = Gaps(), partial(at_rest, widget)
         wait_until(ended)
         for turn in range(rounds):
             yield measure("from a segmentation", turn + 1, gaps, widget.controls.run_button.click, ended)
@@ -202,11 +198,7 @@ def measuring(height: int, width: int, rounds: int) -> Iterator[Row]:
         cells[row * side + 10 : (row + 1) * side - 10, column * side + 10 : (column + 1) * side - 10] = number + 1
     with opened(MeasureWidget, image) as (viewer, widget):
         viewer.add_image(alpha, name="alpha", metadata=with_provenance({}, kind="alpha"))
-        gaps = Gaps()
-
-        def ended() -> bool:
-            return not (widget.controls.busy or widget.settling or widget.findChildren(Job))
-
+        gaps, ended = Gaps(), partial(at_rest, widget)
         wait_until(ended)
         for turn in range(rounds):
             yield measure("one matte", turn + 1, gaps, widget.controls.run_button.click, ended)
@@ -225,11 +217,7 @@ def stack(height: int, width: int, rounds: int) -> Iterator[Row]:
     labels[2] = np.roll(labels[0], 40, 1)
     with opened(StackWidget, frames) as (viewer, widget):
         viewer.add_labels(labels, **trimap_settings())
-        gaps = Gaps()
-
-        def ended() -> bool:
-            return not (widget.busy or widget.settling or widget.findChildren(Job) or widget.findChildren(PlaneWriter))
-
+        gaps, ended = Gaps(), partial(at_rest, widget)
         wait_until(ended)
         for turn in range(rounds):
             yield measure("propose", turn + 1, gaps, widget.proposing.run_button.click, ended)

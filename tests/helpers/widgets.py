@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_lsa_matting.jobs import Job
-from napari_lsa_matting.plane_writer import PlaneWriter
+from rest import at_rest
 
 
 def settle(qtbot: Any, widget: Any) -> None:
     """Wait, as long as it takes, until a widget has taken note of the last change and none of its work is under way."""
-    qtbot.waitUntil(
-        lambda: (
-            not (
-                widget.settling
-                or widget.findChildren(Job)
-                or widget.findChildren(PlaneWriter)
-                or getattr(widget, "busy", False)
-            )
-        )
-    )
+    qtbot.waitUntil(lambda: at_rest(widget))
 
 
 def run(qtbot: Any, widget: Any) -> str:

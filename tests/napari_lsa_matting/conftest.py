@@ -30,6 +30,7 @@ from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.matting_widget import MattingWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
 from slow_layers import Heart, Slow
+from stacks import add_stack
 from watchdog import Watchdog
 
 
@@ -137,6 +138,14 @@ def scene_viewer(make_napari_viewer_proxy: Callable[..., Any], scene: Any) -> An
     """napari's public proxy of a real viewer, with the scene's image in µm and its trimap."""
     viewer = make_napari_viewer_proxy()
     fill(viewer, scene)
+    return viewer
+
+
+@pytest.fixture
+def stack_viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
+    """A viewer with seven slices, of which the first and the fifth have trimaps."""
+    viewer = make_napari_viewer_proxy()
+    add_stack(viewer)
     return viewer
 
 

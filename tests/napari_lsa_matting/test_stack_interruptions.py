@@ -13,21 +13,13 @@ import pytest
 import lsa_engine as lsa
 from brakes import Brake
 from napari_lsa_matting.stack_widget import StackWidget
-from stacks import FRAMES, HEIGHT, WIDTH, add_stack, labels_of, movie, open_stack
+from stacks import FRAMES, HEIGHT, WIDTH, labels_of, movie, open_stack
 from widgets import settle
 
 
 @pytest.fixture
 def open_widget(qtbot: Any, random_weights: str) -> Callable[[Any], StackWidget]:
     return partial(open_stack, qtbot, random_weights)
-
-
-@pytest.fixture
-def stack_viewer(make_napari_viewer_proxy: Any) -> Any:
-    """A viewer with seven slices, of which the first and the fifth have trimaps."""
-    viewer = make_napari_viewer_proxy()
-    add_stack(viewer)
-    return viewer
 
 
 @pytest.fixture

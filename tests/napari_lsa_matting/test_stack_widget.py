@@ -14,21 +14,13 @@ import lsa_engine as lsa
 from napari_lsa_matting.layers import METADATA_KEY
 from napari_lsa_matting.stack_widget import StackWidget
 from napari_lsa_matting.trimap_layer import trimap_settings
-from stacks import FRAMES, add_stack, disc, labels_of, movie, open_stack, press, trimap_of
+from stacks import FRAMES, disc, labels_of, movie, open_stack, press, trimap_of
 from widgets import settle
 
 
 @pytest.fixture
 def open_widget(qtbot: Any, random_weights: str) -> Callable[[Any], StackWidget]:
     return partial(open_stack, qtbot, random_weights)
-
-
-@pytest.fixture
-def stack_viewer(make_napari_viewer_proxy: Any) -> Any:
-    """A viewer with seven slices, of which the first and the fifth have trimaps."""
-    viewer = make_napari_viewer_proxy()
-    add_stack(viewer)
-    return viewer
 
 
 def test_proposals_lie_between_key_frames_are_told_apart_and_undone_in_one_step(
