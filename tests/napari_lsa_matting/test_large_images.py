@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-_LONGEST_MS = 50.0
+_LONGEST_MS = 150.0
+"""The benchmark finds 18 to 32 ms; what this is to find took 200 to 800: work that belongs into a worker."""
 _PROCESSES = 3
 _SCRIPT = """
 import json, sys
@@ -26,7 +27,7 @@ print(json.dumps(least))
 
 
 @pytest.mark.parametrize("widget", ["matting", "trimap", "measure"])
-def test_the_main_thread_works_for_50_ms_at_most(widget: str) -> None:
+def test_the_main_thread_does_not_work_for_long(widget: str) -> None:
     """In the better of two turns, as napari makes the layers in the first, and in the best of some processes.
 
     Other programs only ever add to it, and so does a great round of Python's collector, if one is just due. A process
