@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from lsa_engine.devices import begin_peak_memory
+from lsa_engine.devices import begin_peak_memory, release_memory
 from lsa_engine.errors import InputError
 from lsa_engine.inference.correction import LiveCorrection
 from lsa_engine.inference.descent import Refined
@@ -22,6 +22,8 @@ from lsa_engine.inference.whole import Runner
 from lsa_engine.trimap import Trimap
 
 _IN_FLOAT32 = "Refined in float32, because most gradients of a refinement are too small for float16."
+_LARGE = 2_000_000
+"""Pixels from which on what is left behind is worth the tens of milliseconds that it takes to give it back."""
 
 
 def answer(
@@ -95,6 +97,8 @@ def answer(
         )
     if first is not runner:
         notes = (_IN_FLOAT32, *notes)
+    if height * width > _LARGE and way.runner.device.type == "cpu":
+        release_memory()
     alpha = sink.result()
     initial = alpha if outcome.initial_alpha is None else outcome.initial_alpha
     report = reporter.report(trimap.shape, way, outcome, notes)

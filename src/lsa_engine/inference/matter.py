@@ -7,9 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from lsa_engine.devices import begin_peak_memory, choose_device, choose_dtype
+from lsa_engine.devices import begin_peak_memory, choose_device, choose_dtype, release_memory
 from lsa_engine.errors import InputError
 from lsa_engine.inference.answering import answer, answer_corrected, answer_known
 from lsa_engine.inference.augmentation import SCALES, check_copies
@@ -359,8 +357,7 @@ class Matter:
     def close(self) -> None:
         """Let go of the network, the image and the trimap; the memory is free afterwards."""
         self._network = self._image = self._trimap = self._live = self._live_way = None
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory()
 
     def __enter__(self) -> Matter:
         return self

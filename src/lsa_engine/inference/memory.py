@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import torch
 
-from lsa_engine.devices import lack_of_memory
+from lsa_engine.devices import lack_of_memory, release_memory
 from lsa_engine.errors import NotEnoughMemory
 from lsa_engine.inference.tiling import smaller_side
 from lsa_engine.inference.whole import Runner
@@ -123,8 +123,7 @@ def place(network: LSANet, device: torch.device) -> LSANet:
 
 def _let_go() -> None:
     gc.collect()
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+    release_memory()
 
 
 def _on_processor(runner: Runner) -> Runner:
