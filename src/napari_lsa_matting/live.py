@@ -67,7 +67,7 @@ class LiveMode(QObject):
         self._data: Any = None
         self._job: Job | None = None
         self._turn = object()
-        self._waiting = self._look_at_image = False
+        self._waiting = self._look_at_image = self._answered = False
         # What stands for the stroke, one step of the layer's history, that is drawn now or next, and for the last one.
         self._drawing, self._drawn = object(), object()
         self.scene: LiveScene | None = None
@@ -100,6 +100,7 @@ class LiveMode(QObject):
         self._settings = live_settings(settings)
         self._plane = scene.plane()
         self._data = full_data(scene.image)
+        self._answered = False
         scene.trimap.events.paint.connect(self._end_stroke)
         self.note_edit()
 
@@ -157,7 +158,14 @@ class LiveMode(QObject):
         unfinished = is_being_edited(self.scene.trimap)
         drawn = self._drawing if unfinished else self._drawn
         request = LiveRequest(
-            self._session, self._plane, labels, self._settings, self._look_at_image, drawn, unfinished
+            self._session,
+            self._plane,
+            labels,
+            self._settings,
+            self._look_at_image,
+            drawn,
+            unfinished,
+            again=not self._answered,
         )
         self._look_at_image = False
         began = time.perf_counter()
@@ -185,6 +193,7 @@ class LiveMode(QObject):
         self.said.emit(f"live: {progress.message} …")
 
     def _deliver(self, outcome: MatteOutcome | None, began: float) -> None:
+        self._answered = True
         if outcome is None:
             self.said.emit("live: follows the brush")
             return

@@ -42,6 +42,8 @@ class LiveRequest:
         What stands for the stroke, one step of the layer's history, that the user draws or has drawn last.
     unfinished : bool
         Whether it is being drawn.
+    again : bool
+        Whether the last answer is wanted, too, if the trimap is still the one of it: it may not have been shown.
     """
 
     session: Session
@@ -51,9 +53,10 @@ class LiveRequest:
     look_at_image: bool = False
     drawn: object | None = None
     unfinished: bool = False
+    again: bool = False
 
     def run(self, progress: ProgressCallback, cancel: CancelToken) -> MatteOutcome | None:
-        """Return the matte, or None if the trimap is the one that was answered last.
+        """Return the matte, or None if the trimap is the one that was answered last and it is not wanted again.
 
         Raises
         ------
@@ -77,7 +80,7 @@ class LiveRequest:
                 if state.answered == packed:
                     if not self.unfinished:
                         state.unfinished = None
-                    return None
+                    return state.outcome if self.again else None
                 result = self._correct(matter, state, trimap, packed, progress, cancel)
             else:
                 self.session.live = None
@@ -92,7 +95,10 @@ class LiveRequest:
             strokes: tuple[Stroke, ...] = ()
             if state is not None and trimap.unknown.any():
                 inputs["image_sha256"], strokes = state.image_sha256, tuple(state.strokes)
-        return MatteOutcome(result, self.image, self.labels, settings, inputs, strokes)
+            outcome = MatteOutcome(result, self.image, self.labels, settings, inputs, strokes)
+            if state is not None:
+                state.outcome = outcome
+        return outcome
 
     def _correct(
         self,

@@ -15,7 +15,7 @@ from napari_lsa_matting.layers import fingerprint
 if TYPE_CHECKING:
     from lsa_engine.inference.results import MatteResult
     from napari_lsa_matting.layers import ImagePlane
-    from napari_lsa_matting.matte_request import MatteSettings
+    from napari_lsa_matting.matte_request import MatteOutcome, MatteSettings
 
 
 class PackedLabels(NamedTuple):
@@ -70,6 +70,8 @@ class LiveState:
         The trimap of the last answer.
     unfinished : object or None
         The stroke in whose midst the last correction was made; None if it was not.
+    outcome : MatteOutcome or None
+        The last answer, which may not have been shown: its run was stopped when it was done.
     """
 
     image: ImagePlane
@@ -78,6 +80,7 @@ class LiveState:
     strokes: list[Stroke]
     answered: PackedLabels
     unfinished: object | None = None
+    outcome: MatteOutcome | None = None
 
     def fits(self, image: ImagePlane, settings: MatteSettings) -> bool:
         """Return whether a correction of this picture, by a network set up like this, can go on from here."""

@@ -15,6 +15,7 @@ from napari_lsa_matting.live_state import PackedLabels, Stroke, begun
 
 if TYPE_CHECKING:
     from lsa_engine.inference.results import MatteResult
+    from lsa_engine.trimap import Trimap
     from napari_lsa_matting.layers import ImagePlane
     from napari_lsa_matting.session import Session
 
@@ -138,16 +139,23 @@ class MatteRequest:
                 matter.set_image(image, data_range=self.image.data_range)
                 matter.set_trimap(trimap)
                 result = _compute(matter, settings, progress, cancel)
-                self.session.live = begun(self.image, seen, settings, PackedLabels.of(self.labels), result)
+                outcome = self._outcome(result, seen, trimap)
+                state = begun(self.image, seen, settings, PackedLabels.of(self.labels), result)
+                if state is not None:
+                    state.outcome = outcome
+                self.session.live = state
         else:
-            result = matte(image, trimap, method=settings.method, **options)
+            outcome = self._outcome(matte(image, trimap, method=settings.method, **options), seen, trimap)
         if self.image.differs(seen):
             raise ImageChangedError(
                 f"The pixels of {self.image.name!r} were changed while it was matted, so its matte was dropped: "
                 "run once more."
             )
+        return outcome
+
+    def _outcome(self, result: MatteResult, seen: str, trimap: Trimap) -> MatteOutcome:
         inputs = {"image_sha256": seen, "trimap_sha256": fingerprint(trimap.values)}
-        return MatteOutcome(result, self.image, self.labels, settings, inputs)
+        return MatteOutcome(result, self.image, self.labels, self.settings, inputs)
 
 
 class ImageChangedError(InputError):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QThreadPool
 
 import lsa_engine as lsa
 from lsa_engine.inference import correction
@@ -315,6 +316,66 @@ def test_it_goes_on_from_a_run_with_the_fast_refinement(
     answer(qtbot, live_widget)
     assert scene_viewer.layers["alpha"].data[24, 14] == 1
     assert scene_viewer.layers["alpha"].metadata[METADATA_KEY]["corrections"] == 1
+
+
+def switch_off_once_it_is_done(qtbot: Any, is_begun: Callable[[], bool], go_on: threading.Event, stop: Any) -> None:
+    """Stop work whose result is there, but has not been delivered: the event loop had no turn meanwhile."""
+    qtbot.waitUntil(is_begun)
+    go_on.set()
+    QThreadPool.globalInstance().waitForDone()
+    stop()
+
+
+def test_an_answer_that_was_done_as_live_mode_was_switched_off_is_shown_when_it_is_switched_on_again(
+    live_widget: MattingWidget, scene_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alpha, trimap = unwrap(scene_viewer.layers["alpha"]), scene_viewer.layers["trimap"]
+    go_on, correct = threading.Event(), lsa.Matter.correct
+
+    def held_up(*settings: Any, **named: Any) -> Any:
+        go_on.wait(120)
+        return correct(*settings, **named)
+
+    monkeypatch.setattr(lsa.Matter, "correct", held_up)
+    trimap.paint((24, 14), 1)
+    switch_off_once_it_is_done(
+        qtbot, lambda: live_widget.live._job is not None, go_on, lambda: setattr(live_widget.live_box, "value", False)
+    )
+    settle(qtbot, live_widget)
+    assert alpha.data[24, 14] < 1
+    monkeypatch.setattr(lsa.Matter, "correct", None)
+    live_widget.live_box.value = True
+    answer(qtbot, live_widget)
+    assert alpha.data[24, 14] == 1
+    assert alpha.metadata[METADATA_KEY]["corrections"] == 1
+
+
+def test_a_matte_that_live_mode_goes_on_from_is_shown_if_its_run_was_cancelled_or_its_layer_deleted(
+    live_widget: MattingWidget, scene_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_widget.live_box.value = False
+    scene_viewer.layers.remove("alpha")
+    live_widget.options.refinement.value = "fast"
+    live_widget.options.iterations.value = 2
+    settle(qtbot, live_widget)
+    go_on, refine = threading.Event(), lsa.Matter.refine
+
+    def held_up(*settings: Any, **named: Any) -> Any:
+        go_on.wait(120)
+        return refine(*settings, **named)
+
+    monkeypatch.setattr(lsa.Matter, "refine", held_up)
+    live_widget.controls.run_button.click()
+    switch_off_once_it_is_done(qtbot, lambda: live_widget.controls.busy, go_on, live_widget.controls.cancel)
+    settle(qtbot, live_widget)
+    assert "alpha" not in scene_viewer.layers
+    monkeypatch.setattr(lsa.Matter, "refine", None)
+    for _ in range(2):
+        live_widget.live_box.value = True
+        answer(qtbot, live_widget)
+        assert scene_viewer.layers["alpha"].metadata[METADATA_KEY]["settings"]["refinement"]["iterations"] == 2
+        scene_viewer.layers.remove("alpha")
+        assert "the alpha was deleted" in live_widget.live_status.text()
 
 
 def test_it_cannot_be_begun_where_it_could_not_go_on(live_widget: MattingWidget, scene_viewer: Any, qtbot: Any) -> None:
