@@ -64,8 +64,11 @@ class Sink:
         """Take a part of the matte (h, w), in [0, 1]."""
         values: NDArray[Any] = alpha
         if self._dtype.kind == "u":
-            values = np.rint(alpha.astype(np.float64) * np.iinfo(self._dtype).max)
-        self.array[box.top : box.bottom, box.left : box.right] = values.astype(self._dtype)
+            largest, opaque = np.iinfo(self._dtype).max, alpha >= 1
+            # Doubles have no 2⁶⁴ − 1: it would be rounded up, and become 0.
+            values = np.rint(np.where(opaque, 0, alpha.astype(np.float64) * largest)).astype(self._dtype)
+            values[opaque] = largest
+        self.array[box.top : box.bottom, box.left : box.right] = values.astype(self._dtype, copy=False)
 
     def write_known(self, values: NDArray[np.uint8]) -> None:
         """Take the known pixels of a trimap (H, W), and 0 for the others."""
