@@ -26,7 +26,7 @@ _LACKING = (
 )
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str | torch.device) -> torch.device:
     """Return the device of a name; "auto" takes a CUDA GPU, then Apple's, then the processor.
 
     Raises
@@ -34,13 +34,15 @@ def choose_device(name: str) -> torch.device:
     InputError
         If the name is unknown, or the machine has no such device.
     """
+    name = str(name)
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
-    kind = name.split(":")[0]
-    if kind not in available:
+    kind, _, number = name.partition(":")
+    if kind not in available or (number and not number.isdecimal()) or name.endswith(":"):
         raise InputError(f"Got device {name!r}, expected one of {', '.join(DEVICES)}; choose one of these.")
-    if not available[kind]:
+    there = torch.cuda.device_count() if kind == "cuda" else 1
+    if not available[kind] or (number and int(number) >= there):
         raise InputError(f"Got device {name!r}, which this machine does not have; use 'auto' or 'cpu'.")
     return torch.device(name)
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lsa_engine.devices import choose_device, choose_training_device, present_devices, release_memory
+from lsa_engine.errors import InputError
 
 
 def test_devices_that_are_there_come_by_name_with_the_automatic_one_first() -> None:
@@ -24,6 +25,12 @@ def test_training_takes_apples_gpu_only_by_name(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert choose_training_device("auto") == torch.device(taken)
     assert choose_training_device("mps") == torch.device("mps")
+
+
+@pytest.mark.parametrize("name", ["cpu:x", "cuda:", "cpu:7", "", "cuda:99"])
+def test_devices_that_cannot_be_there_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match=f"Got device '{name}'"):
+        choose_device(name)
 
 
 RELEASED = """

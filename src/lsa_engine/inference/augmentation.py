@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import product
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lsa_engine.errors import Cancelled, InputError
+from lsa_engine.scalars import is_number
 
 SCALES: dict[int, tuple[float, ...]] = {8: (1.0,), 24: (0.8, 1.0, 1.25)}
 _SMALLEST = 2
@@ -24,10 +26,17 @@ class AugmentedMatte(NamedTuple):
     copies: int
 
 
-def check_copies(copies: int) -> None:
-    """Refuse a number of augmented copies that there is no rule for, with an :class:`InputError`; 0 is none."""
-    if copies not in (0, *SCALES):
-        raise InputError(f"Got test-time augmentation {copies}, expected 0, 8 or 24; choose one of these.")
+def checked_copies(copies: int) -> int:
+    """Return a number of augmented copies, 0 for none.
+
+    Raises
+    ------
+    InputError
+        If there is no rule for it.
+    """
+    if not (is_number(copies, Integral) and copies in (0, *SCALES)):
+        raise InputError(f"Got test-time augmentation {copies!r}, expected 0, 8 or 24; choose one of these.")
+    return int(copies)
 
 
 def augmented_matte(
@@ -61,7 +70,7 @@ def augmented_matte(
     AugmentedMatte
         Mean and spread are (1, K, H, W); the mean is not clamped.
     """
-    check_copies(folds)
+    checked_copies(folds)
     size = image.shape[-2:]
     total, sums, squares = (torch.zeros_like(image[:, :1]) for _ in range(3))
     copies = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
@@ -21,6 +22,7 @@ from lsa_engine.inference.nearby import Region
 from lsa_engine.inference.refinement import Refinement
 from lsa_engine.network.decoder import Gates
 from lsa_engine.progress import Steps
+from lsa_engine.scalars import is_number
 from lsa_engine.trimap import Trimap
 
 _MOST_UNDONE = 50
@@ -181,9 +183,9 @@ class LiveCorrection:
         """
         if not self._past:
             raise InputError("Got a request to undo, expected a correction before it; there is none left to undo.")
-        if not 1 <= edits <= len(self._past):
+        if not (is_number(edits, Integral) and 1 <= edits <= len(self._past)):
             raise InputError(
-                f"Got a request to undo {edits} corrections, expected 1 to {len(self._past)}: no more are remembered."
+                f"Got a request to undo {edits!r} corrections, expected 1 to {len(self._past)}: no more are remembered."
             )
         self._now = self._past[-edits]
         del self._past[-edits:]

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lsa_engine.devices import begin_peak_memory, choose_device, choose_dtype, release_memory
 from lsa_engine.errors import InputError
 from lsa_engine.inference.answering import answer, answer_corrected, answer_known
-from lsa_engine.inference.augmentation import SCALES, check_copies
+from lsa_engine.inference.augmentation import SCALES, checked_copies
 from lsa_engine.inference.correction import LiveCorrection
 from lsa_engine.inference.descent import Refined
 from lsa_engine.inference.loading import load_network
@@ -44,7 +46,7 @@ class Matter:
     ----------
     weights : str or Path
         Name of installed weights (:func:`lsa_engine.available_weights`) or a weights file.
-    device : {"auto", "cpu", "cuda", "mps"}
+    device : {"auto", "cpu", "cuda", "mps"} or torch.device
         Where to compute.
     dtype : {"auto", "float32", "bfloat16", "float16"}
         Precision of encoder and decoder; "auto" is bfloat16 where the device is far faster at it. The head always runs
@@ -78,7 +80,7 @@ class Matter:
         self,
         weights: str | Path = "lsa-lite",
         *,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         dtype: str = "auto",
         tiles: Tiles = "auto",
         memory_limit: float = 4.0,
@@ -98,7 +100,7 @@ class Matter:
         self._live: LiveCorrection | None = None
         self._live_way: Way | None = None
 
-    def to(self, device: str) -> Matter:
+    def to(self, device: str | torch.device) -> Matter:
         """Move the network to another device, and return this Matter.
 
         Image and trimap stay; what corrections went on from does not. With dtype "auto" the precision is chosen anew.
@@ -181,7 +183,7 @@ class Matter:
         Cancelled
             If the work was stopped.
         """
-        check_copies(tta)
+        tta = checked_copies(tta)
         start = time.perf_counter()
 
         def run(way: Way, task: Task) -> Outcome:
@@ -322,7 +324,7 @@ class Matter:
         progress: ProgressCallback | None,
         cancel: CancelToken | None,
     ) -> MatteResult:
-        check_copies(tta)
+        tta = checked_copies(tta)
         settings = refinement or Refinement()
         start = time.perf_counter()
 
@@ -383,8 +385,8 @@ class Matter:
         whole: bool = False,
     ) -> tuple[MatteResult, LiveCorrection | None, Way]:
         """Return what `run` computes of the pair in hand, at once if it must be `whole`, else as the memory allows."""
-        image, trimap = check_pair(self._image, trimap)
         runner = self._runner()
+        image, trimap = check_pair(self._image, trimap)
 
         def run_into(way: Way, sink: Sink) -> Outcome:
             return run(way, Task(image, trimap, sink, begun(message, runner.network), progress, cancel))

@@ -6,6 +6,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lsa_engine.errors import InputError
 from lsa_engine.inference.classical import classical_matte
 from lsa_engine.inference.matter import Matter
@@ -23,7 +25,7 @@ def matte(
     weights: str | Path | Matter = "lsa-lite",
     refinement: Refinement | None = None,
     tta: int = 0,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     dtype: str = "auto",
     tiles: Tiles = "auto",
     memory_limit: float = 4.0,
@@ -76,7 +78,7 @@ def matte(
         given = {
             "refinement": refinement is not None,
             "tta": bool(tta),
-            "device": device not in ("auto", "cpu"),
+            "device": str(device) not in ("auto", "cpu"),
             "dtype": dtype != "auto",
             "tiles": tiles != "auto",
             "memory_limit": memory_limit != 4.0,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Literal
 
 from lsa_engine.errors import InputError
+from lsa_engine.scalars import is_number
 
 _DEFAULTS = {"fast": (15, 0.1), "paper": (100, 20.0)}
 
@@ -74,12 +75,12 @@ class Refinement:
                 f"Got gates {self.gates!r} with method {self.method!r}, expected 'live', or 'frozen' with 'fast'; "
                 "choose one of these."
             )
-        if not (_is_number(self.iterations, Integral) and self.iterations >= 1):
+        if not (is_number(self.iterations, Integral) and self.iterations >= 1):
             raise InputError(
                 f"Got {self.iterations!r} refinement iterations, expected a whole number of at least 1; "
                 f"the default is {usual['iterations']}."
             )
-        if not (_is_number(self.learning_rate) and 0 < self.learning_rate < math.inf):
+        if not (is_number(self.learning_rate) and 0 < self.learning_rate < math.inf):
             raise InputError(
                 f"Got learning rate {self.learning_rate!r}, expected a positive number; "
                 f"the default is {usual['learning_rate']:g}."
@@ -88,9 +89,9 @@ class Refinement:
             ("fidelity weight", self.fidelity_weight, "the paper uses 0.1"),
             ("tolerance", self.tolerance, "the default is 1/510"),
         ):
-            if not (_is_number(value) and 0 <= value < math.inf):
+            if not (is_number(value) and 0 <= value < math.inf):
                 raise InputError(f"Got {what} {value!r}, expected a number, 0 or more; {note}.")
-        if self.time_budget is not None and not (_is_number(self.time_budget) and self.time_budget >= 0):
+        if self.time_budget is not None and not (is_number(self.time_budget) and self.time_budget >= 0):
             raise InputError(
                 f"Got a time budget of {self.time_budget!r}, expected seconds, 0 or more; None sets no limit."
             )
@@ -98,11 +99,6 @@ class Refinement:
     def time_is_up(self, began: float) -> bool:
         """Whether the budget of a refinement that began at this :func:`time.perf_counter` is spent."""
         return self.time_budget is not None and time.perf_counter() - began >= self.time_budget
-
-
-def _is_number(value: object, kind: type = Real) -> bool:
-    """Whether something is a number of a kind; True and False are none."""
-    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 class TimeShares:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,7 @@ from lsa_engine.errors import InputError
 from lsa_engine.inference.cost import Boundary, Mask, Strokes, cost_masks
 from lsa_engine.network import LSANet
 from lsa_engine.network.context import ALIGNMENT, context
+from lsa_engine.scalars import is_number
 from lsa_engine.trimap import Trimap
 
 SMALLEST_SIDE = 128
@@ -50,10 +52,11 @@ def checked_tiles(tiles: Tiles, memory_limit: float) -> None:
     InputError
         If `tiles` is not "auto", "off" or a size of at least 128 pixels, or the limit is not a positive number.
     """
-    if tiles not in ("auto", "off") and (isinstance(tiles, (str, bool)) or tiles < SMALLEST_SIDE):
+    named = isinstance(tiles, str) and tiles in ("auto", "off")
+    if not (named or (is_number(tiles) and SMALLEST_SIDE <= float(tiles) < math.inf)):
         raise InputError(f"Got tiles={tiles!r}, expected 'auto', 'off' or a size in pixels, {SMALLEST_SIDE} or more.")
-    if not memory_limit > 0:
-        raise InputError(f"Got a memory limit of {memory_limit} GB, expected a positive number; the default is 4.")
+    if not (is_number(memory_limit) and memory_limit > 0):
+        raise InputError(f"Got a memory limit of {memory_limit!r} GB, expected a positive number; the default is 4.")
 
 
 def expected_bytes(network: LSANet, shape: tuple[int, int], *, refining: bool) -> int:

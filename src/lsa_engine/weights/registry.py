@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -106,9 +107,11 @@ def find_weights(name_or_path: str | Path) -> Path:
         known.setdefault(path.stem, path)
     if str(name_or_path) in known:
         return known[str(name_or_path)]
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
-        return path
+    if isinstance(name_or_path, (str, os.PathLike)):
+        with suppress(OSError, RuntimeError):  # names that are too long, or homes of nobody
+            path = Path(name_or_path).expanduser()
+            if path.is_file():
+                return path
     names = ", ".join(known) or "none is installed"
     raise WeightsError(
         f"Got weights {str(name_or_path)!r}, expected a {SUFFIX} file or a known name ({names}); check the name, "

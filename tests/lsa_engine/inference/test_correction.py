@@ -152,7 +152,7 @@ def test_several_edits_are_undone_at_once_or_none(refined, scene):
     trimaps = [edited(scene.trimap, rng) for _ in range(4)]
     mattes = [refined.correct(trimap, settings).alpha for trimap in trimaps]
     assert not np.array_equal(mattes[0], mattes[3])
-    for edits in (0, 5, -1):
+    for edits in (0, 5, -1, 1.5, True, None):
         with pytest.raises(lsa.InputError, match=f"undo {edits} corrections, expected 1 to 4"):
             refined.undo(edits)
     np.testing.assert_array_equal(refined.undo(3).alpha, mattes[0])

@@ -128,6 +128,8 @@ def test_asking_before_image_or_trimap_are_there_says_which_is_missing(matter, s
 
 def test_a_closed_matter_says_so(matter, scene):
     matter.close()
+    with pytest.raises(lsa.InputError, match="closed"):
+        matter.refine()
     matter.set_image(scene.image)
     matter.set_trimap(scene.trimap)
     with pytest.raises(lsa.InputError, match="closed"):
@@ -182,6 +184,8 @@ def test_the_report_names_what_was_done_and_fits_into_json(matter, scene):
     assert report["image_shape"] == [48, 64]
     assert report["seconds"] > 0
     assert report["versions"]["torch"] == torch.__version__
+    report = json.loads(json.dumps(matter.predict(tta=np.int64(8)).report.to_dict()))
+    assert report["tta"] == 8
 
 
 def test_encoder_weights_alone_are_refused(tmp_path, scene):
@@ -192,10 +196,37 @@ def test_encoder_weights_alone_are_refused(tmp_path, scene):
         lsa.Matter(path)
 
 
-@pytest.mark.parametrize(("option", "value"), [("device", "tpu"), ("dtype", "float8")])
-def test_unknown_devices_and_precisions_are_refused(weights, option, value):
-    with pytest.raises(lsa.InputError, match=value):
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("device", "tpu"),
+        ("device", None),
+        ("device", torch.device("meta")),
+        ("dtype", "float8"),
+        ("tiles", None),
+        ("tiles", float("nan")),
+        ("tiles", float("inf")),
+        ("memory_limit", "8"),
+        ("memory_limit", None),
+    ],
+)
+def test_settings_of_another_kind_are_refused_with_what_was_given(weights, option, value):
+    with pytest.raises(lsa.InputError, match=f"Got .*{value}.*, expected"):
         lsa.Matter(weights, **{option: value})
+
+
+def test_a_device_of_torch_is_taken_as_well_as_its_name(weights, scene):
+    matter = lsa.Matter(weights, device=torch.device("cpu"))
+    assert lsa.matte(scene.image, scene.trimap, weights=matter).report.device == "cpu"
+    assert matter.to(torch.device("cpu")).device == torch.device("cpu")
+
+
+@pytest.mark.parametrize("tta", [True, None, "8", 3, [8]])
+def test_augmentation_by_another_number_is_refused(matter, scene, tta):
+    matter.set_image(scene.image)
+    matter.set_trimap(scene.trimap)
+    with pytest.raises(lsa.InputError, match="expected 0, 8 or 24"):
+        matter.predict(tta=tta)
 
 
 @pytest.mark.parametrize("tta", [8, 24])

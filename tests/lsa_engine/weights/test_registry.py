@@ -133,6 +133,12 @@ def test_an_unknown_name_is_refused_with_the_known_ones(user_weights_folder: Pat
         find_weights("yours")
 
 
+@pytest.mark.parametrize("weights", [None, 3, "~nobody-of-this-name/lsa.safetensors", 300 * "x"])
+def test_what_can_be_neither_name_nor_file_is_refused_like_an_unknown_name(weights: object) -> None:
+    with pytest.raises(WeightsError, match=f"Got weights '{weights}', expected"):
+        find_weights(weights)  # type: ignore[arg-type]
+
+
 def test_the_users_folder_is_the_configured_one_or_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LSA_WEIGHTS_DIR", "~/my weights")
     assert user_weights_folder() == Path.home() / "my weights"
