@@ -16,7 +16,8 @@ from lsa_engine.arrays import require_finite, to_numpy, to_unit_range
 from lsa_engine.errors import InputError
 from lsa_engine.image_io.calibration import short_unit
 from lsa_engine.measure.intensity import ChannelStatistics, channel_statistics
-from lsa_engine.measure.shape import LEVEL, Moments, moments, outline_length, transition_size
+from lsa_engine.measure.outline import LEVEL, outline_length
+from lsa_engine.measure.shape import Moments, moments, transition_size
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 
 AXES = {2: "yx", 3: "zyx"}

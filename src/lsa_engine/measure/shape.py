@@ -1,17 +1,12 @@
-"""Where a matte lies and how it is stretched (moments), and how long and how soft its edge is (outline, transition)."""
+"""Where a matte lies and how it is stretched (moments), and how much of it is undecided (transition)."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage import measure
-
-LEVEL = 0.5
-"""The opacity on the outline of an object, and from which on a pixel is inside its hard mask."""
 
 # Eigenvalues that differ by less than this part of the larger are equal up to rounding: no axis is the major one.
 _EQUAL = 1e-9
@@ -87,38 +82,6 @@ def moments(alpha: _Alpha, spacing: tuple[float, ...], origin: tuple[int, ...]) 
     )
 
 
-def outline_length(alpha: _Alpha, spacing: tuple[float, ...]) -> float:
-    """Return the length of the line α = 0.5, or the area of that surface in a volume.
-
-    The line is interpolated linearly between pixel centres (marching squares, marching cubes). It reaches to the frame,
-    half a pixel beyond the outermost centres, and does not run along it: where the frame cuts is no edge of the object.
-
-    Parameters
-    ----------
-    alpha : numpy.ndarray
-        float32 (H, W) or (Z, H, W) in [0, 1]; every axis may be one pixel long.
-    spacing : tuple of float
-        Distance of pixel centres along every axis.
-
-    Returns
-    -------
-    float
-        In units of `spacing`, or their square for a volume; 0 where no such line is.
-    """
-    if not alpha.min() < LEVEL < alpha.max():
-        return 0.0
-    # Repeated once more, the outermost pixels carry the line straight on by a whole pixel, of which half is inside.
-    padded = np.pad(alpha, 1, mode="edge")
-    last = np.array(alpha.shape)
-    scale = np.array(spacing)
-    if alpha.ndim == 2:
-        lengths, middles = _segments(padded, scale)
-    else:
-        lengths, middles = _triangles(padded, scale)
-    outside = ((middles < 1) | (middles > last)).sum(axis=1)
-    return float((lengths * 0.5**outside).sum())
-
-
 def transition_size(alpha: _Alpha) -> float:
     """Return 6 Σ α (1 − α): the pixels of the transition band, each weighted by how undecided it is.
 
@@ -142,19 +105,3 @@ def _direction(vector: _Floats, variances: _Floats) -> tuple[float, ...]:
         return (math.nan,) * len(vector)
     sign = np.sign(vector[np.flatnonzero(vector)[0]])
     return tuple(float(part) for part in sign * vector + 0.0)
-
-
-def _segments(alpha: _Alpha, scale: _Floats) -> tuple[_Floats, _Floats]:
-    """Return the lengths of the outline's segments and their middles, in pixels of `alpha`."""
-    contours: list[NDArray[Any]] = measure.find_contours(alpha, LEVEL)
-    lengths = [np.linalg.norm(np.diff(points, axis=0) * scale, axis=1) for points in contours]
-    middles = [(points[1:] + points[:-1]) / 2 for points in contours]
-    return np.concatenate(lengths), np.concatenate(middles)
-
-
-def _triangles(alpha: _Alpha, scale: _Floats) -> tuple[_Floats, _Floats]:
-    """Return the areas of the surface's triangles and their middles, in voxels of `alpha`."""
-    vertices, faces, _, _ = measure.marching_cubes(alpha, LEVEL)
-    corners = np.asarray(vertices, np.float64)[faces]
-    first, second = ((corners[:, side] - corners[:, 0]) * scale for side in (1, 2))
-    return np.linalg.norm(np.cross(first, second), axis=1) / 2, corners.mean(axis=1)
