@@ -15,6 +15,7 @@ from lsa_engine.errors import FileError
 
 _NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+_AT_ONCE = 2**20
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.part\.\w+")
 
 
@@ -56,6 +57,27 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
         raise
     _flush_folder(target.parent)
+
+
+def reserve_room(path: Path, start: int, length: int) -> None:
+    """Have the disk set aside the bytes of a file, zeros so far, that are to be written by being mapped.
+
+    A map fills a file's holes when it is written, and where the disk is full then, the system ends the process.
+
+    Raises
+    ------
+    OSError
+        If the disk is full.
+    """
+    if os.name == "nt":
+        return  # room is set aside when a file is made longer
+    with path.open("rb+") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), start, length)
+            return
+        file.seek(start)
+        for done in range(0, length, _AT_ONCE):
+            file.write(bytes(min(_AT_ONCE, length - done)))
 
 
 def remove_left_overs(folder: Path) -> None:

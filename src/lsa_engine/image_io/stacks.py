@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lsa_engine.errors import FileError
 from lsa_engine.image_io import tiff
-from lsa_engine.image_io.atomic import atomic_path
+from lsa_engine.image_io.atomic import atomic_path, reserve_room
 from lsa_engine.image_io.reading import DECODER_ERRORS, read_head, unreadable
 
 _IMAGEJ_BYTES = 2**31
@@ -144,6 +144,7 @@ def growing_stack(path: str | os.PathLike[str], stack: Stack, size: tuple[int, i
             photometric="minisblack",
             metadata={"axes": axes},
         )
+        reserve_room(temporary, mapped.offset, mapped.nbytes)
         yield mapped.reshape(-1, *size)
         mapped.flush()
         del mapped

@@ -16,7 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from lsa_engine.errors import FileError
-from lsa_engine.image_io.atomic import atomic_path
+from lsa_engine.image_io.atomic import atomic_path, reserve_room
 from lsa_engine.image_io.calibration import Calibration, short_unit
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -118,6 +118,7 @@ def growing_alpha(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.flo
         mapped = tifffile.memmap(
             temporary, shape=shape, dtype=np.float32, bigtiff=size >= 2**31, photometric="minisblack"
         )
+        reserve_room(temporary, mapped.offset, mapped.nbytes)
         yield mapped
         mapped.flush()
         del mapped

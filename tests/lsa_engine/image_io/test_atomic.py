@@ -5,12 +5,18 @@ import os
 import stat
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 
 from lsa_engine.errors import FileError
 from lsa_engine.image_io import atomic_path
+from lsa_engine.image_io.stacks import growing_stack, read_stack
+from lsa_engine.image_io.tiff import growing_alpha
 
 
 def names_in(folder: Path) -> list[str]:
@@ -201,6 +207,46 @@ def test_a_device_that_is_always_full_gives_the_sentence_about_space(tmp_path: P
         path.symlink_to("/dev/full")
         path.write_bytes(b"whole")
     assert names_in(tmp_path) == []
+
+
+def growing_files(folder: Path) -> dict[Path, AbstractContextManager[Any]]:
+    """Files that are written by being mapped: a matte, and one of each page of a stack."""
+    matte, mattes, source = (folder / name for name in ("matte.tif", "mattes.tif", "source.tif"))
+    tifffile.imwrite(source, np.zeros((5, 40, 50), np.uint8), metadata={"axes": "ZYX"}, photometric="minisblack")
+    stack = read_stack(source)
+    assert stack is not None
+    return {matte: growing_alpha(matte, (400, 500)), mattes: growing_stack(mattes, stack, (400, 500))}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="room is set aside when a file is made longer")
+@pytest.mark.parametrize("allocates", [True, False])
+def test_room_is_set_aside_for_all_of_a_file_before_it_is_written_by_being_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allocates: bool
+) -> None:
+    if not allocates:
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    for path, growing in growing_files(tmp_path).items():
+        with growing as mapped:
+            (temporary,) = tmp_path.glob(".*.part.tif")
+            assert temporary.stat().st_blocks * 512 >= mapped.nbytes
+            mapped[...] = 0.5
+        assert (tifffile.imread(path) == 0.5).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="room is set aside in another way")
+def test_a_disk_without_room_for_what_is_mapped_is_told_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, start: int, length: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    for path, growing in growing_files(tmp_path).items():
+        path.write_bytes(b"older")
+        with pytest.raises(FileError, match="disk is full"), growing:
+            pytest.fail("It is to be told before.")
+        assert path.read_bytes() == b"older"
+    assert names_in(tmp_path) == ["matte.tif", "mattes.tif", "source.tif"]
 
 
 def test_errors_about_other_files_pass_as_they_are(tmp_path: Path) -> None:
