@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari.qt.threading import FunctionWorker
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from lsa_engine.errors import Cancelled
@@ -31,11 +32,34 @@ class _Outcome:
     error: Exception | None = None
 
 
+class _Token(CancelToken):
+    """A flag that is set, too, once Qt has destroyed what the work is for.
+
+    That is asked by who looks at it. Told by the signal `destroyed` it was a call into Python from the midst of a
+    window's end, and where Python's garbage collector ends a window, it may have emptied before what is to be called:
+    PyQt crashes then.
+
+    Parameters
+    ----------
+    part : QObject
+        A child of the job, which goes with it; not the job, which whoever runs the work must not hold.
+    """
+
+    def __init__(self, part: QObject) -> None:
+        super().__init__()
+        self._part = part
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the work was asked to stop, or nobody waits for it any more."""
+        return super().cancelled or not isalive(self._part)
+
+
 class _Errand:
     """What the worker thread calls; lets go of its work afterwards, whoever still holds the worker."""
 
-    def __init__(self, title: str, work: Work) -> None:
-        self.cancel = CancelToken()
+    def __init__(self, title: str, work: Work, cancel: CancelToken) -> None:
+        self.cancel = cancel
         self.latest: Progress | None = None
         self._title = title
         self._work: Work | None = work
@@ -111,13 +135,11 @@ class Job(QObject):
 
     def __init__(self, title: str, work: Work, parent: QObject) -> None:
         super().__init__(parent)
-        self._errand = _Errand(title, work)
         self._shown: Progress | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_EVERY_MS)
         self._timer.timeout.connect(self._look)
-        token = self._errand.cancel
-        self.destroyed.connect(lambda *_: token.cancel())
+        self._errand = _Errand(title, work, _Token(self._timer))
 
     @property
     def cancelled(self) -> bool:

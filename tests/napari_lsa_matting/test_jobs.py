@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -167,6 +169,66 @@ def test_a_parent_that_goes_away_takes_its_job_along(qtbot: Any, parent: QObject
     qtbot.waitUntil(begun.is_set)
     parent.deleteLater()
     qtbot.waitUntil(ended.is_set)
+
+
+_BEGUN_AS_WINDOWS_CLOSE = """
+import gc, itertools, threading, time
+from qtpy.QtCore import QEvent, QThreadPool
+from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
+from napari_lsa_matting.jobs import Job
+
+gc.disable()  # what is collected, and when, is told below
+app = QApplication([])
+ended = []
+
+class Window(QMainWindow):
+    def __init__(self, in_circle):
+        super().__init__()
+        self.in_circle = in_circle
+        self.setCentralWidget(QWidget())
+
+    def closeEvent(self, event):
+        begun = threading.Event()
+        job = Job("a check", lambda progress, cancel: work_until_cancelled(begun, cancel), self.centralWidget())
+        if self.in_circle:
+            # So the collector empties what hangs on the job first, and destroys the window last.
+            circle = [self]
+            circle.append(circle)
+            job.circle = circle
+        job.start()
+        begun.wait()
+        super().closeEvent(event)
+
+def work_until_cancelled(begun, cancel):
+    begun.set()
+    while not cancel.cancelled:
+        time.sleep(0.005)
+    ended.append(cancel)
+
+def open_and_close(in_circle, by_qt):
+    window = Window(in_circle)
+    window.show()
+    app.processEvents()
+    window.close()
+    if by_qt:
+        window.deleteLater()
+
+for in_circle, by_qt in 3 * list(itertools.product([True, False], repeat=2)):
+    open_and_close(in_circle, by_qt)
+    app.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    gc.collect()
+    QThreadPool.globalInstance().waitForDone()
+    app.processEvents()
+print(len(ended), "ended")
+"""
+
+
+def test_a_job_begun_as_its_window_closes_ends_with_it_whoever_destroys_the_window() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", _BEGUN_AS_WINDOWS_CLOSE], capture_output=True, text=True, timeout=900
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "12 ended\n"
 
 
 def test_past_jobs_do_not_keep_their_pictures(qtbot: Any, parent: QObject) -> None:
