@@ -58,7 +58,7 @@ def classical_matte(
     ------
     InputError
         If the method is unknown, the image is none, the sizes differ, or the method finds no matte: some need at least
-        20 pixels (knn) or 21 × 21 (lkm).
+        20 pixels (knn) or 41 × 41 (lkm).
     TrimapError
         If the trimap is none, or has no known foreground or no known background.
     Cancelled

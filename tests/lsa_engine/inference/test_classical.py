@@ -62,7 +62,7 @@ def test_what_does_not_fit_is_refused():
 
 @pytest.mark.parametrize(
     ("method", "size", "reason"),
-    [("closed-form", 2, "did not converge"), ("knn", 3, "number of neighbors"), ("lkm", 20, "too small for it")],
+    [("closed-form", 2, "did not converge"), ("knn", 3, "number of neighbors"), ("lkm", 40, "too small for it")],
 )
 def test_an_image_that_a_method_cannot_do_is_told_in_a_sentence(method, size, reason):
     image = np.random.default_rng(0).random((size, size, 3), np.float32)
@@ -70,6 +70,12 @@ def test_an_image_that_a_method_cannot_do_is_told_in_a_sentence(method, size, re
     trimap[0, 0], trimap[-1, -1] = 0, 255
     with pytest.raises(InputError, match=f"{size} × {size} pixels .*{method!r}.*{reason}.*choose another method"):
         lsa.matte(image, trimap, method=method)
+
+
+def test_the_large_kernel_method_does_an_image_of_41_pixels():
+    image, alpha, trimap = soft_edge()
+    matte = lsa.matte(image[:41, :41], trimap[:41, :41], method="lkm").alpha
+    assert np.abs(matte - alpha[:41, :41]).mean() < 0.08
 
 
 def test_the_command_line_runs_one(tmp_path, capsys):
