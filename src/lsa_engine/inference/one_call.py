@@ -76,6 +76,7 @@ def matte(
     """
     if method != "network":
         given = {
+            "weights": not isinstance(weights, Matter) and str(weights) != "lsa-lite",
             "refinement": refinement is not None,
             "tta": bool(tta),
             "device": str(device) not in ("auto", "cpu"),

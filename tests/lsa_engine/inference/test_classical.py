@@ -51,7 +51,14 @@ def test_what_does_not_fit_is_refused():
     image, _, trimap = soft_edge()
     with pytest.raises(InputError, match="'magic'.*closed-form"):
         lsa.matte(image, trimap, method="magic")
-    for settings in ({"tta": 8}, {"device": "cuda"}, {"dtype": "float16"}, {"tiles": 3}, {"memory_limit": 1}):
+    for settings in (
+        {"weights": "mine"},
+        {"tta": 8},
+        {"device": "cuda"},
+        {"dtype": "float16"},
+        {"tiles": 3},
+        {"memory_limit": 1},
+    ):
         with pytest.raises(InputError, match=f"'knn' with {next(iter(settings))}, which only the network has"):
             lsa.matte(image, trimap, method="knn", **settings)
     with pytest.raises(InputError, match="48 × 48 and a trimap of 47 × 48"):
