@@ -5,6 +5,8 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -127,17 +129,19 @@ except FileError as error:
 """
 
 
-def open_way(folder: Path) -> None:
-    """Let other users pass through the private folders in which pytest keeps its temporary files."""
-    while folder.stat().st_uid == os.geteuid() and folder != Path(folder.root):
-        folder.chmod(folder.stat().st_mode | 0o011)
-        folder = folder.parent
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return a folder that other users can reach; pytest makes its own private again whenever a run of it begins."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = way = Path(name)
+        while way.stat().st_uid == os.geteuid() and way != Path(way.root):
+            way.chmod(way.stat().st_mode | 0o011)
+            way = way.parent
+        yield folder
+        folder.chmod(0o700)
 
 
-def test_a_folder_without_write_permission_is_said_and_nothing_is_written(tmp_path: Path) -> None:
-    open_way(tmp_path)
-    folder = tmp_path / "locked"
-    folder.mkdir()
+def test_a_folder_without_write_permission_is_said_and_nothing_is_written(folder: Path) -> None:
     folder.chmod(0o555)
     message = run_python(WRITE_AS_NOBODY, folder / "alpha.png")
     assert "no permission to write in" in message
@@ -145,10 +149,7 @@ def test_a_folder_without_write_permission_is_said_and_nothing_is_written(tmp_pa
     assert names_in(folder) == []
 
 
-def test_a_write_protected_file_is_not_replaced_although_its_folder_is_open(tmp_path: Path) -> None:
-    open_way(tmp_path)
-    folder = tmp_path / "open"
-    folder.mkdir()
+def test_a_write_protected_file_is_not_replaced_although_its_folder_is_open(folder: Path) -> None:
     folder.chmod(0o777)
     target = folder / "alpha.png"
     target.write_bytes(b"older")
