@@ -174,8 +174,9 @@ class Matter:
 
         Raises
         ------
-        InputError
-            If image or trimap are missing, differ in size, `tta` is another number, or `out` does not fit.
+        InputError, FileError
+            If image or trimap are missing, differ in size, or cannot be read, `tta` is another number, or `out` does
+            not fit.
         TrimapError
             If the trimap has no known foreground or no known background.
         NotEnoughMemory
@@ -221,7 +222,7 @@ class Matter:
 
         Raises
         ------
-        InputError, TrimapError, NotEnoughMemory
+        InputError, FileError, TrimapError, NotEnoughMemory
             As in :meth:`predict`.
         Cancelled
             If the work was stopped before there was any matte; later, the best so far is returned and the report says
@@ -387,6 +388,7 @@ class Matter:
         """Return what `run` computes of the pair in hand, at once if it must be `whole`, else as the memory allows."""
         runner = self._runner()
         image, trimap = check_pair(self._image, trimap)
+        image.refuse_as_output(out)
 
         def run_into(way: Way, sink: Sink) -> Outcome:
             return run(way, Task(image, trimap, sink, begun(message, runner.network), progress, cancel))

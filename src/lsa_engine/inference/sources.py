@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lsa_engine.arrays import as_float_image, require_area, to_numpy, to_unit_range
 from lsa_engine.boxes import Box
-from lsa_engine.errors import InputError
+from lsa_engine.errors import FileError, InputError
 
 _AT_ONCE = 16_000_000
 _STRIP_PIXELS = 4_000_000
@@ -66,14 +66,38 @@ class ImageSource:
         ------
         InputError
             If its values are out of range.
+        FileError
+            If it lies in files that cannot be read.
         """
-        part = to_numpy(self._pixels[box.top : box.bottom, box.left : box.right], "image")
+        try:
+            part = to_numpy(self._pixels[box.top : box.bottom, box.left : box.right], "image")
+        except FileError:
+            raise
+        except OSError as error:
+            raise FileError(
+                f"The image cannot be read where it is stored ({error}): check the disk or the network that it lies on."
+            ) from error
         unit = to_unit_range(part, self._data_range, "image").reshape(part.shape[0], part.shape[1], -1)
         return unit if unit.shape[2] == 3 else np.repeat(unit, 3, axis=2)
 
     def tensor(self, box: Box) -> Tensor:
         """Return a part as a tensor (1, 3, h, w)."""
         return torch.from_numpy(np.array(self.read(box).transpose(2, 0, 1), order="C"))[None]
+
+    def refuse_as_output(self, out: Any) -> None:
+        """Refuse to write a matte into the image itself, of which parts may still be read.
+
+        Raises
+        ------
+        InputError
+            If `out` is an array that shares memory with it.
+        """
+        pixels = self._pixels
+        if isinstance(pixels, np.ndarray) and isinstance(out, np.ndarray) and np.shares_memory(pixels, out):
+            raise InputError(
+                "Got an output array that lies in the image's memory, expected one of its own; make one of the image's "
+                "height and width."
+            )
 
     def strips(self, multiple: int = 1) -> list[Box]:
         """Return parts of whole rows that can be held at a time, each beginning at a `multiple`."""
