@@ -15,6 +15,7 @@ from lsa_engine.errors import FileError
 
 _NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NOT_OFFERED = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}  # by some file systems
 _AT_ONCE = 2**20
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.part\.\w+")
 
@@ -73,8 +74,11 @@ def reserve_room(path: Path, start: int, length: int) -> None:
         return  # room is set aside when a file is made longer
     with path.open("rb+") as file:
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), start, length)
-            return
+            try:
+                return os.posix_fallocate(file.fileno(), start, length)
+            except OSError as error:
+                if error.errno not in _NOT_OFFERED:
+                    raise
         file.seek(start)
         for done in range(0, length, _AT_ONCE):
             file.write(bytes(min(_AT_ONCE, length - done)))

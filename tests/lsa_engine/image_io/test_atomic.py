@@ -220,11 +220,16 @@ def growing_files(folder: Path) -> dict[Path, AbstractContextManager[Any]]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="room is set aside when a file is made longer")
-@pytest.mark.parametrize("allocates", [True, False])
+@pytest.mark.parametrize("allocation", ["by the system", "not offered by the disk", "unknown to the system"])
 def test_room_is_set_aside_for_all_of_a_file_before_it_is_written_by_being_mapped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allocates: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allocation: str
 ) -> None:
-    if not allocates:
+    def not_offered(descriptor: int, start: int, length: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    if allocation == "not offered by the disk":
+        monkeypatch.setattr(os, "posix_fallocate", not_offered, raising=False)
+    elif allocation == "unknown to the system":
         monkeypatch.delattr(os, "posix_fallocate", raising=False)
     for path, growing in growing_files(tmp_path).items():
         with growing as mapped:
