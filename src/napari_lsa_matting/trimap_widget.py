@@ -13,10 +13,9 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton
 from lsa_engine.errors import InputError
 from napari_lsa_matting.autosave import autosave_of
 from napari_lsa_matting.channels import place_in
-from napari_lsa_matting.checks import covers, match_planes
+from napari_lsa_matting.checks import covers
 from napari_lsa_matting.copy_code import CopyCode
 from napari_lsa_matting.labels_look import frozen_plane
-from napari_lsa_matting.latest_job import LatestJob
 from napari_lsa_matting.layer_choice import LayerChoice
 from napari_lsa_matting.layers import (
     Index,
@@ -28,14 +27,13 @@ from napari_lsa_matting.layers import (
     plane_index,
 )
 from napari_lsa_matting.notifications import notify_error
-from napari_lsa_matting.panel import JobControls, Message, Panel, side_by_side
+from napari_lsa_matting.panel import JobControls, Panel, side_by_side
 from napari_lsa_matting.plane_writer import PlaneEdit, PlaneWriter
 from napari_lsa_matting.save_button import SaveButton
 from napari_lsa_matting.session import session_of
 from napari_lsa_matting.settings import read_settings
 from napari_lsa_matting.stack_frames import some_frames
 from napari_lsa_matting.trimap_code import file_script, planes_script, record_making, record_planes, trimap_script
-from napari_lsa_matting.trimap_examination import Examination, ExamineRequest
 from napari_lsa_matting.trimap_layer import add_trimap_layer, plane_of, problem_of_writing
 from napari_lsa_matting.trimap_paint import make_paint_buttons
 from napari_lsa_matting.trimap_planes import MadePlanes
@@ -47,12 +45,12 @@ from napari_lsa_matting.trimap_requests import (
 )
 from napari_lsa_matting.trimap_results import show_made, show_planes
 from napari_lsa_matting.trimap_sources import STROKES, TrimapSources
+from napari_lsa_matting.trimap_status import TrimapStatus
 from napari_lsa_matting.trimap_tools import TrimapTools
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-_NO_TRIMAP = "There is no trimap yet: paint a new one, open a file, or make one."
 _GONE = "{!r} was removed or replaced meanwhile, so its trimap was dropped."
 _NO_TARGET = "{!r} was removed or replaced meanwhile, so the change was dropped."
 _MEANWHILE = "The trimap was painted on meanwhile, so the change was dropped: try it again."
@@ -71,10 +69,6 @@ class TrimapWidget(Panel):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__(napari_viewer)
         self._writer: PlaneWriter | None = None
-        self._examination: Examination | None = None
-        self._examiner = LatestJob("Checking the trimap", self)
-        self._examiner.answered.connect(self._show_examination)
-        self._examiner.failed.connect(notify_error)
         self._autosave = autosave_of(napari_viewer)
         band = read_settings().band
         self._build_new()
@@ -110,7 +104,7 @@ class TrimapWidget(Panel):
     @property
     def busy(self) -> bool:
         """Whether a trimap is being made, changed or checked, or an autosaved one looked for."""
-        return self.working or self._examiner.busy or self._autosave.looking
+        return self.working or self.status.busy or self._autosave.looking
 
     def refresh(self) -> None:
         """Enable what can be done, and check the trimap in the background."""
@@ -132,12 +126,7 @@ class TrimapWidget(Panel):
         self.tools.refresh(trimap, trimap is not None and (lazy or place_problem) is None and not self.working)
         self.tool_controls.setVisible(self.tool_controls.busy or bool(self.tool_controls.outcome.text()))
         self.tool_controls.cancel_button.setVisible(self.tool_controls.busy)
-        if trimap is not None and place_problem is None:
-            self._examiner.ask(ExamineRequest(plane_of(trimap, plane_index(trimap, self.viewer))))
-        else:
-            self._examination = None
-            self._examiner.drop()
-            self.status.say(place_problem or _NO_TRIMAP)
+        self.status.check(place_problem)
 
     def open_file(self, path: str | Path) -> None:
         """Add the trimap in a file to the viewer, on the image that is chosen; an error is shown as a notification."""
@@ -167,7 +156,7 @@ class TrimapWidget(Panel):
         """Finish what is being written, and go."""
         if self._writer is not None:
             self._writer.finish()
-        self._examiner.drop()
+        self.status.drop()
         self.save.let_go()
         super().close_down()
 
@@ -202,7 +191,8 @@ class TrimapWidget(Panel):
         for number, button in enumerate((*self.paint_buttons.values(), self.undo_button)):
             grid.addWidget(button, *divmod(number, 2))
         paint.addRow(grid)
-        self.status = Message()
+        self.status = TrimapStatus(self.viewer, self.image, self.trimap)
+        self.status.checked.connect(self._show_problem)
         paint.addRow(self.status)
 
     def _undo(self, _: bool = False) -> None:
@@ -235,9 +225,8 @@ class TrimapWidget(Panel):
 
     def _show_problem(self) -> None:
         problem = self.sources.problem(self.image.layer, self.trimap.layer)
-        one = not self.sources.planes.several
-        if problem is None and one and self.sources.kind.value == STROKES and self._examination is not None:
-            problem = next((finding.text for finding in self._examination.findings if finding.blocks), None)
+        if problem is None and not self.sources.planes.several and self.sources.kind.value == STROKES:
+            problem = self.status.blocks
         self.controls.set_problem(_WAIT if self.working and not self.controls.busy else problem)
 
     def _make(self) -> None:
@@ -377,20 +366,6 @@ class TrimapWidget(Panel):
     def _end_writing(self) -> None:
         self._writer = None
         self.refresh_soon()  # not at once: a window that closes waits for this, and should begin no check any more
-
-    def _show_examination(self, _: ExamineRequest, examination: Examination) -> None:
-        image, trimap = self.image.layer, self.trimap.layer
-        if trimap is None:
-            return
-        self._examination = examination
-        texts = [finding.text for finding in examination.findings]
-        apart = None if image is None else match_planes(self.viewer, image, trimap).problem
-        if apart is not None:
-            texts.append(apart)
-        elif not any(finding.blocks for finding in examination.findings):
-            texts.insert(0, f"Ready to matte: {100 * examination.unknown:.0f} % of the pixels are unknown.")
-        self.status.say(*texts, problem_of_writing(trimap))
-        self._show_problem()
 
 
 def _differs(plane: Any, before: Any) -> bool:
