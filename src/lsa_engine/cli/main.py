@@ -93,3 +93,5 @@ def _show_warnings() -> None:
     import logging
 
     logging.basicConfig(level=logging.WARNING, format="lsa: %(message)s")
+    # What zarr had begun when a chunk could not be read: a dozen lines behind the one that says so.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)

@@ -45,7 +45,8 @@ def open_in_parts(path: str | os.PathLike[str]) -> Any | None:
     path = Path(path)
     if is_zarr(path):
         stored = open_zarr(path)
-        return stored if len(stored.shape) == 2 or (len(stored.shape) == 3 and stored.shape[2] in (1, 3)) else None
+        picture = len(stored.shape) == 2 or (len(stored.shape) == 3 and stored.shape[2] in (1, 3))
+        return _Chunks(path, stored) if picture else None
     head = read_head(path)
     if not head.startswith(tiff.SIGNATURES):
         return None
@@ -79,6 +80,21 @@ def _plain_picture(file: tifffile.TiffFile) -> Any | None:
         and (page.is_memmappable or np.prod(_segment_size(page)) <= _LARGEST_SEGMENT)
     )
     return page if plain else None
+
+
+class _Chunks:
+    """A zarr folder's picture, of which the chunks that a slice needs are decoded."""
+
+    def __init__(self, path: Path, stored: Any) -> None:
+        self._path, self._stored = path, stored
+        self.shape: tuple[int, ...] = tuple(stored.shape)
+        self.dtype: np.dtype[Any] = stored.dtype
+
+    def __getitem__(self, key: tuple[slice, slice]) -> NDArray[Any]:
+        try:
+            return np.asarray(self._stored[key])
+        except DECODER_ERRORS as error:
+            raise unreadable(self._path, b"", error) from error
 
 
 class _Segments:

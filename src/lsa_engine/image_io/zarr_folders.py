@@ -33,7 +33,10 @@ def open_zarr(path: str | os.PathLike[str]) -> Any:
         ) from error
     try:
         opened = zarr.open(os.fspath(path), mode="r")
-        return opened if hasattr(opened, "dtype") else opened["0"]
+        stored = opened if hasattr(opened, "dtype") else opened["0"]
+        if not hasattr(stored, "dtype"):
+            raise TypeError("0 is a group, too")
+        return stored
     except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise FileError(
             f"{os.fspath(path)} holds no zarr array, and none named 0 ({error}): choose the folder of an array."

@@ -122,6 +122,18 @@ def test_a_zarr_folder_is_read_in_parts_and_at_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_trimap(tmp_path / "trimap.zarr").values, trimap)
 
 
+def test_a_damaged_chunk_of_a_zarr_folder_is_told_when_it_is_read(tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    path = tmp_path / "image.zarr"
+    zarr.create_array(path, data=picture(1, np.uint8), chunks=(64, 64))
+    (path / "c" / "1" / "2").write_bytes(b"damaged")
+    opened = open_in_parts(path)
+    assert opened is not None
+    np.testing.assert_array_equal(opened[:64, :64], picture(1, np.uint8)[:64, :64])
+    with pytest.raises(FileError, match=r"image.zarr is truncated or damaged"):
+        opened[60:70, 120:140]
+
+
 def test_a_folder_that_is_no_picture_is_refused_in_a_sentence(tmp_path: Path) -> None:
     zarr = pytest.importorskip("zarr")
     with pytest.raises(FileError, match="There is no folder"):
@@ -129,6 +141,9 @@ def test_a_folder_that_is_no_picture_is_refused_in_a_sentence(tmp_path: Path) ->
     (tmp_path / "empty.zarr").mkdir()
     with pytest.raises(FileError, match="holds no zarr array"):
         open_in_parts(tmp_path / "empty.zarr")
+    zarr.create_group(tmp_path / "series.zarr").create_group("0").create_array("0", data=np.zeros((2, 3), np.uint8))
+    with pytest.raises(FileError, match="none named 0"):
+        open_in_parts(tmp_path / "series.zarr")
     zarr.create_array(tmp_path / "volume.zarr", data=np.zeros((2, 3, 4, 5), np.uint8))
     assert open_in_parts(tmp_path / "volume.zarr") is None
     with pytest.raises(FileError, match=r"shape \(2, 3, 4, 5\)"):
