@@ -19,7 +19,7 @@ from lsa_engine.inference.loading import load_network
 from lsa_engine.inference.memory import Way, or_too_little_memory, place
 from lsa_engine.inference.outcome import Outcome
 from lsa_engine.inference.pairs import check_pair
-from lsa_engine.inference.refinement import Refinement
+from lsa_engine.inference.refinement import Refinement, checked_refinement
 from lsa_engine.inference.reporting import Reporter
 from lsa_engine.inference.results import MatteResult
 from lsa_engine.inference.sinks import Sink
@@ -270,7 +270,7 @@ class Matter:
         """
         start = time.perf_counter()
         live = self._live_correction()
-        settings = refinement or Refinement(time_budget=_CORRECTION_SECONDS)
+        settings = checked_refinement(refinement) or Refinement(time_budget=_CORRECTION_SECONDS)
         if settings.method != "fast":
             raise InputError(f"Got refinement method {settings.method!r} for a correction, expected 'fast'; choose it.")
         edited = as_trimap(edited_trimap)
@@ -326,7 +326,7 @@ class Matter:
         cancel: CancelToken | None,
     ) -> MatteResult:
         tta = checked_copies(tta)
-        settings = refinement or Refinement()
+        settings = checked_refinement(refinement) or Refinement()
         start = time.perf_counter()
 
         def run(way: Way, task: Task) -> Outcome:

@@ -101,6 +101,22 @@ class Refinement:
         return self.time_budget is not None and time.perf_counter() - began >= self.time_budget
 
 
+def checked_refinement(refinement: Refinement | None) -> Refinement | None:
+    """Return settings as they are, None for the usual ones.
+
+    Raises
+    ------
+    InputError
+        If they are something else, such as a method's name.
+    """
+    if refinement is not None and not isinstance(refinement, Refinement):
+        raise InputError(
+            f"Got refinement {refinement!r}, expected the settings of one or None; pass a Refinement, for example "
+            "Refinement('fast')."
+        )
+    return refinement
+
+
 class TimeShares:
     """A refinement's time, shared by its copies: else the first would be refined and the last not at all.
 

@@ -229,6 +229,15 @@ def test_augmentation_by_another_number_is_refused(matter, scene, tta):
         matter.predict(tta=tta)
 
 
+@pytest.mark.parametrize("given", ["fast", True, False, {"iterations": 3}])
+def test_what_is_no_refinement_is_refused_with_what_to_pass(matter, scene, given):
+    with pytest.raises(lsa.InputError, match=r"Got refinement .*Refinement\('fast'\)"):
+        lsa.matte(scene.image, scene.trimap, weights=matter, refinement=given)
+    matter.refine(lsa.Refinement(iterations=1))
+    with pytest.raises(lsa.InputError, match=r"Got refinement .*Refinement\('fast'\)"):
+        matter.correct(scene.trimap, given)
+
+
 @pytest.mark.parametrize("tta", [8, 24])
 def test_with_augmentation_every_copy_is_refined(weights, scene, tta):
     settings = lsa.Refinement(iterations=3, tolerance=0)
