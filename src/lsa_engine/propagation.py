@@ -16,7 +16,7 @@ from scipy import ndimage
 from lsa_engine.arrays import as_float_image
 from lsa_engine.errors import InputError
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
-from lsa_engine.trimap import BACKGROUND, FOREGROUND, UNKNOWN, Trimap
+from lsa_engine.trimap import BACKGROUND, FOREGROUND, UNKNOWN, Trimap, as_trimap
 
 Field = NDArray[np.float32]
 
@@ -27,7 +27,7 @@ _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 def propose_trimaps(
     images: Sequence[Any],
-    keys: Mapping[int, Trimap],
+    keys: Mapping[int, Any],
     frames: Iterable[int] | None = None,
     *,
     method: Literal["distance", "flow"] = "distance",
@@ -42,8 +42,8 @@ def propose_trimaps(
     ----------
     images : sequence of (H, W) or (H, W, 3)
         The frames, integers or floats in [0, 1]; read one at a time, so a lazy array does. Looked at by "flow" only.
-    keys : mapping of int to Trimap
-        The trimaps of some frames, by their index.
+    keys : mapping of int to Trimap or array (H, W)
+        The trimaps of some frames, by their index; arrays in any of the usual codings.
     frames : iterable of int, optional
         The frames to make proposals for; by default all without a trimap between the first and the last key frame.
     method : {"distance", "flow"}
@@ -66,6 +66,8 @@ def propose_trimaps(
     ------
     InputError
         If there is no key frame, an index lies outside the stack, or sizes differ.
+    TrimapError
+        If a key frame's array is not a trimap.
     Cancelled
         If the work was stopped.
     """
@@ -73,6 +75,7 @@ def propose_trimaps(
         raise InputError(f"Got method {method!r}, expected 'distance' or 'flow'; choose one of these.")
     if not keys:
         raise InputError("Got no key frame, expected at least one trimap; paint one.")
+    keys = {index: as_trimap(trimap) for index, trimap in keys.items()}
     shapes = {trimap.shape for trimap in keys.values()}
     if len(shapes) > 1:
         raise InputError(f"Got trimaps of sizes {sorted(shapes)}, expected one size; paint all on the same stack.")

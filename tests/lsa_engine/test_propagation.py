@@ -137,6 +137,15 @@ def test_cancelling_stops_between_frames() -> None:
         )
 
 
+def test_arrays_do_for_trimaps_of_key_frames() -> None:
+    keys = {0: disc(20), 4: disc(28)}
+    arrays = {index: trimap.values / np.float32(255) for index, trimap in keys.items()}
+    expected, proposed = (propose_trimaps([texture()] * 5, given) for given in (keys, arrays))
+    assert list(proposed) == [1, 2, 3]
+    for index in proposed:
+        np.testing.assert_array_equal(proposed[index].values, expected[index].values)
+
+
 def test_what_cannot_be_done_is_told() -> None:
     frames = [texture()] * 3
     with pytest.raises(lsa.InputError, match="key frame"):
