@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from lsa_engine.errors import InputError
 from lsa_engine.progress import Steps
+from lsa_engine.scalars import is_number
 from lsa_engine.tiles import tile_count, tiles
 
 Spacing = tuple[float, float]
@@ -70,14 +71,17 @@ def distances_to(region: NDArray[np.bool_], spacing: Spacing) -> NDArray[np.floa
 
 def checked_distance(distance: float, name: str) -> float:
     """Refuse a distance that is negative or not a number, with an :class:`InputError`."""
-    if not np.isfinite(distance) or distance < 0:
-        raise InputError(f"The distance {name} is {distance}, but it must be finite and 0 or more: choose another.")
+    if not (is_number(distance) and 0 <= distance < math.inf):
+        raise InputError(f"The distance {name} is {distance!r}, but it must be finite and 0 or more: choose another.")
     return float(distance)
 
 
 def checked_spacing(spacing: float | Spacing) -> Spacing:
     """Return height and width of a pixel, and refuse others than positive ones with an :class:`InputError`."""
-    sizes = np.atleast_1d(np.asarray(spacing, dtype=np.float64))
+    try:
+        sizes = np.atleast_1d(np.asarray(spacing, dtype=np.float64))
+    except (TypeError, ValueError):
+        sizes = np.empty(0)
     if sizes.shape not in ((1,), (2,)) or not (np.isfinite(sizes).all() and (sizes > 0).all()):
         raise InputError(
             f"The spacing is {spacing!r}, but the height and width of a pixel are expected: pass two positive numbers."
