@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lsa_engine.boxes import Box
-from lsa_engine.errors import Cancelled
+from lsa_engine.errors import Cancelled, InputError
 from lsa_engine.inference.cost import Cost, CostScale, CostTerms, Mask
 from lsa_engine.inference.refinement import Refinement
 from lsa_engine.inference.stepping import Adam, GradientDescent, Moments, Stepper
@@ -108,6 +108,11 @@ def descend(
     -------
     Refined
         With "paper" the last pass, with "fast" the one of the lowest cost.
+
+    Raises
+    ------
+    InputError
+        If that pass has no finite cost: its matte would hold no numbers.
     """
     tensors = _zeros(shapes, objective.device) if start is None else _copies(start)
     if start is None and settings.time_is_up(began):
@@ -154,6 +159,11 @@ def descend(
     if not costs:
         costs.append(objective.initial_cost())
         return Refined(objective.kept(), costs[0], costs[0], 0, kept, cancelled)
+    if not math.isfinite(best.total):
+        raise InputError(
+            f"Got learning rate {settings.learning_rate:g} and fidelity weight {settings.fidelity_weight:g}, with "
+            f"which the cost becomes {best.total:g} by pass {len(costs)}, expected finite numbers; choose smaller ones."
+        )
     seen = stepper.moments if isinstance(stepper, Adam) else None
     return Refined(objective.kept(), costs[0], best, len(costs), kept, cancelled, seen, out_of_time)
 

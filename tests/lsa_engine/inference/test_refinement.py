@@ -171,6 +171,15 @@ def test_descent_lowers_the_cost_and_every_update_is_a_plain_gradient_step(scene
     torch.testing.assert_close(network.decode(inputs, features, moved), two.output, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [Refinement("paper", iterations=4, learning_rate=1e30), Refinement(iterations=4, fidelity_weight=1e300)],
+)
+def test_settings_that_lead_beyond_all_numbers_are_told_instead_of_a_matte_without_any(scene, settings):
+    with pytest.raises(InputError, match=r"by pass 4, expected finite numbers; choose smaller ones"):
+        refined(scene, settings)
+
+
 def test_a_cancelled_refinement_raises(scene):
     token = CancelToken()
     token.cancel()
