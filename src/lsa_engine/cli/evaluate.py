@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsa_engine.cli.files import check_outputs
-from lsa_engine.cli.options import add_method_options, add_model_options, refinement
+from lsa_engine.cli.options import add_method_options, add_model_options, given_network_options, refinement
 from lsa_engine.cli.progress_bar import ProgressBar
 from lsa_engine.cli.status import DONE
 
@@ -48,6 +48,10 @@ def run(options: argparse.Namespace) -> int:
         ending = options.output.suffix.lower().removeprefix(".")
         if options.format not in (None, ending):
             options.fail(f"--format {options.format} does not fit {options.output}: leave it away or change the suffix")
+    if options.predictions is not None:
+        given = ["--method"] if options.method != "network" else given_network_options(options)
+        if given:
+            options.fail(f"--predictions was given with {', '.join(given)}, but nothing is computed: leave that away")
     method = refinement(options)
 
     from lsa_engine.evaluation import evaluate_method, evaluate_predictions, find_cases, report

@@ -144,12 +144,17 @@ def refinement(options: argparse.Namespace) -> Refinement | None:
     return Refinement(method=options.refine, **given)
 
 
-def _refuse_network_options(options: argparse.Namespace) -> None:
-    """Leave with a sentence where a classical method was given with options that say nothing about it."""
-    given = [
+def given_network_options(options: argparse.Namespace) -> list[str]:
+    """Return the options that say how the network is to compute, as far as they were given something else than usual."""
+    return [
         f"--{name.replace('_', '-')}"
         for name, usual in _NETWORK_DEFAULTS.items()
         if getattr(options, name, usual[0]) not in usual
     ]
+
+
+def _refuse_network_options(options: argparse.Namespace) -> None:
+    """Leave with a sentence where a classical method was given with options that say nothing about it."""
+    given = given_network_options(options)
     if given:
         options.fail(f"--method {options.method} was given with {', '.join(given)}, which only the network has")

@@ -55,6 +55,16 @@ def test_stored_mattes_are_scored_and_true_ones_score_zero(data_set: Path, tmp_p
     assert all(float(row[metric]) == 0 for row in rows for metric in ("sad", "mse", "grad", "conn"))
 
 
+@pytest.mark.parametrize("option", [("--tta", "8"), ("--refine", "fast"), ("--weights", "mine"), ("--method", "knn")])
+def test_stored_mattes_are_not_scored_as_if_something_were_computed(
+    data_set: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["evaluate", str(data_set), "--predictions", str(data_set / "alpha"), *option])
+    assert left.value.code == 2
+    assert f"--predictions was given with {option[0]}, but nothing is computed" in capsys.readouterr().err
+
+
 def test_the_table_is_markdown_unless_asked_otherwise(data_set: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(data_set), "--predictions", str(data_set / "alpha")]) == 0
     assert "| alpha | all | 2 | 0.000 | 0.00000 | 0.000 | 0.000 | – |" in capsys.readouterr().out
