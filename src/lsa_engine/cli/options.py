@@ -145,7 +145,7 @@ def refinement(options: argparse.Namespace) -> Refinement | None:
 
 
 def given_network_options(options: argparse.Namespace) -> list[str]:
-    """Return the options that say how the network is to compute, as far as they were given something else than usual."""
+    """Return the options of the network that were given something else than what they are by default."""
     return [
         f"--{name.replace('_', '-')}"
         for name, usual in _NETWORK_DEFAULTS.items()
