@@ -318,29 +318,34 @@ def test_it_goes_on_from_a_run_with_the_fast_refinement(
     assert scene_viewer.layers["alpha"].metadata[METADATA_KEY]["corrections"] == 1
 
 
-def switch_off_once_it_is_done(qtbot: Any, is_begun: Callable[[], bool], go_on: threading.Event, stop: Any) -> None:
-    """Stop work whose result is there, but has not been delivered: the event loop had no turn meanwhile."""
-    qtbot.waitUntil(is_begun)
-    go_on.set()
-    QThreadPool.globalInstance().waitForDone()
-    stop()
+class HeldUp:
+    """Holds up work of the network until the event loop has no more turns before its result is delivered."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        work, self._begun, self._go_on = getattr(lsa.Matter, name), threading.Event(), threading.Event()
+
+        def held_up(*settings: Any, **named: Any) -> Any:
+            self._begun.set()
+            self._go_on.wait(120)
+            return work(*settings, **named)
+
+        monkeypatch.setattr(lsa.Matter, name, held_up)
+
+    def stop_once_it_is_done(self, qtbot: Any, stop: Callable[[], object]) -> None:
+        """Call `stop` when the result is there, but has not been delivered."""
+        qtbot.waitUntil(self._begun.is_set)
+        self._go_on.set()
+        QThreadPool.globalInstance().waitForDone()
+        stop()
 
 
 def test_an_answer_that_was_done_as_live_mode_was_switched_off_is_shown_when_it_is_switched_on_again(
     live_widget: MattingWidget, scene_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alpha, trimap = unwrap(scene_viewer.layers["alpha"]), scene_viewer.layers["trimap"]
-    go_on, correct = threading.Event(), lsa.Matter.correct
-
-    def held_up(*settings: Any, **named: Any) -> Any:
-        go_on.wait(120)
-        return correct(*settings, **named)
-
-    monkeypatch.setattr(lsa.Matter, "correct", held_up)
+    held_up = HeldUp(monkeypatch, "correct")
     trimap.paint((24, 14), 1)
-    switch_off_once_it_is_done(
-        qtbot, lambda: live_widget.live._job is not None, go_on, lambda: setattr(live_widget.live_box, "value", False)
-    )
+    held_up.stop_once_it_is_done(qtbot, lambda: setattr(live_widget.live_box, "value", False))
     settle(qtbot, live_widget)
     assert alpha.data[24, 14] < 1
     monkeypatch.setattr(lsa.Matter, "correct", None)
@@ -358,15 +363,9 @@ def test_a_matte_that_live_mode_goes_on_from_is_shown_if_its_run_was_cancelled_o
     live_widget.options.refinement.value = "fast"
     live_widget.options.iterations.value = 2
     settle(qtbot, live_widget)
-    go_on, refine = threading.Event(), lsa.Matter.refine
-
-    def held_up(*settings: Any, **named: Any) -> Any:
-        go_on.wait(120)
-        return refine(*settings, **named)
-
-    monkeypatch.setattr(lsa.Matter, "refine", held_up)
+    held_up = HeldUp(monkeypatch, "refine")
     live_widget.controls.run_button.click()
-    switch_off_once_it_is_done(qtbot, lambda: live_widget.controls.busy, go_on, live_widget.controls.cancel)
+    held_up.stop_once_it_is_done(qtbot, live_widget.controls.cancel)
     settle(qtbot, live_widget)
     assert "alpha" not in scene_viewer.layers
     monkeypatch.setattr(lsa.Matter, "refine", None)
