@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,11 @@ class ImageSource:
             image, data_range = as_float_image(image, data_range=data_range), None
         self._pixels, self._data_range = image, data_range
         shape = tuple(image.shape)
+        if any(math.isnan(length) for length in shape):
+            raise InputError(
+                f"The image has shape {shape}, of which not all is known, but (H, W) or (H, W, 3) is expected: have it "
+                "counted first, with compute_chunk_sizes() of dask."
+            )
         if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)) or 0 in shape:
             raise InputError(
                 f"The image has shape {shape}, but (H, W) or (H, W, 3) is expected: pass one frame of a stack, and one "

@@ -53,3 +53,10 @@ def test_a_matte_is_not_written_over_the_image_but_into_a_channel_beside_it(weig
         matter.predict(out=mapped[..., 0])
     np.testing.assert_array_equal(mapped[..., :3], scene.image)
     np.testing.assert_array_equal(matter.predict(out=mapped[..., 3]).alpha, matter.predict().alpha)
+
+
+def test_a_dask_array_of_unknown_length_is_refused_with_what_to_do(weights, scene):
+    array = pytest.importorskip("dask.array").from_array(scene.image)
+    matter = lsa.Matter(weights, device="cpu")
+    with pytest.raises(lsa.InputError, match=r"shape \(nan, .*compute_chunk_sizes"):
+        matter.set_image(array[array[:, 0, 0] >= 0])
