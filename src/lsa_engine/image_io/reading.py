@@ -234,7 +234,7 @@ def unreadable(path: Path, head: bytes, error: Exception) -> FileError:
             f"{path} is not an image of a known format, but PNG, TIFF, JPEG, WebP, BMP or GIF is expected: "
             "convert it, or choose another file."
         )
-    reason = str(error).replace(str(path), "").strip() or type(error).__name__
+    reason = str(error).replace(repr(str(path)), "").replace(str(path), "").strip() or type(error).__name__
     return FileError(f"{path} is truncated or damaged ({reason}), so it cannot be read: copy or save it again.")
 
 

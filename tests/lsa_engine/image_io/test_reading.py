@@ -255,6 +255,13 @@ def test_a_truncated_file_is_never_taken_for_a_picture(tmp_path: Path, name: str
         np.testing.assert_array_equal(result, whole)
 
 
+def test_what_a_decoder_says_of_a_damaged_file_goes_without_a_place_for_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\nhalf")
+    with pytest.raises(FileError, match=r"a.png is truncated or damaged \([^']+\), so it cannot be read"):
+        read_image(path)
+
+
 @pytest.mark.parametrize("name", SAVERS)
 def test_a_damaged_file_gives_a_picture_or_a_file_error_and_nothing_else(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
