@@ -43,7 +43,8 @@ class LiveRequest:
     unfinished : bool
         Whether it is being drawn.
     again : bool
-        Whether the last answer is wanted, too, if the trimap is still the one of it: it may not have been shown.
+        Whether live mode has just begun: the last answer is wanted, too, if picture and trimap are still those of it,
+        since it may not have been shown.
     """
 
     session: Session
@@ -74,7 +75,7 @@ class LiveRequest:
         packed = PackedLabels.of(self.labels)
         with self.session.matter(settings.weights, settings.device, settings.dtype, steps.check) as matter:
             state = self.session.live
-            if state is not None and state.fits(self.image, settings):
+            if state is not None and state.fits(self.image, settings, look=self.again):
                 if self.look_at_image and fingerprint(self.image.colours()) != state.image_sha256:
                     raise ImageChangedError(f"The pixels of {self.image.name!r} were changed.")
                 if state.answered == packed:

@@ -14,7 +14,7 @@ from qtpy.QtCore import QThreadPool
 
 import lsa_engine as lsa
 from lsa_engine.inference import correction
-from napari_lsa_matting.layers import METADATA_KEY
+from napari_lsa_matting.layers import METADATA_KEY, fingerprint
 from napari_lsa_matting.live import live_settings
 from napari_lsa_matting.matte_request import MatteSettings, as_refinement
 from napari_lsa_matting.matting_widget import MattingWidget
@@ -375,6 +375,19 @@ def test_a_matte_that_live_mode_goes_on_from_is_shown_if_its_run_was_cancelled_o
         assert scene_viewer.layers["alpha"].metadata[METADATA_KEY]["settings"]["refinement"]["iterations"] == 2
         scene_viewer.layers.remove("alpha")
         assert "the alpha was deleted" in live_widget.live_status.text()
+
+
+def test_a_picture_that_was_drawn_on_while_it_was_off_is_looked_at_again(
+    live_widget: MattingWidget, scene_viewer: Any, qtbot: Any
+) -> None:
+    live_widget.live_box.value = False
+    photo = scene_viewer.layers["photo"].data
+    photo[2, 3] = 7
+    live_widget.live_box.value = True
+    answer(qtbot, live_widget)
+    assert live_widget.live.on
+    record = scene_viewer.layers["alpha"].metadata[METADATA_KEY]
+    assert record["image_sha256"] == fingerprint(photo)
 
 
 def test_it_cannot_be_begun_where_it_could_not_go_on(live_widget: MattingWidget, scene_viewer: Any, qtbot: Any) -> None:
