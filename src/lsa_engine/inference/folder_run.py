@@ -69,7 +69,7 @@ class MattedFile:
     settings : str
         Everything else that the result depends on.
     cutout, report : str
-        Files written beside the matte, or empty.
+        Files beside the matte, which need not be there where it failed; empty if none was asked for.
     source : str
         Sizes and times of the files that it was made from.
     notes : str
