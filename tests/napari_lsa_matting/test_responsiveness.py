@@ -25,7 +25,7 @@ from widgets import settle
 
 _LONGEST_MS = 50.0
 _TABLE_MS = 120.0
-"""Of the main thread's work; the table takes 37 to 48 ms on a busy machine, and took 200 when it asked for each cell."""
+"""Of the main thread's work; the table takes 37 to 48 ms on a busy machine, and took 200 with every cell asked for."""
 _ROUNDS = 5
 _SHAPE = (900, 1200)
 _STROKES = 2
