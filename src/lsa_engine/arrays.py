@@ -144,8 +144,8 @@ def to_unit_range(array: NDArray[Any], data_range: tuple[float, float] | None, n
     if kind == "i":
         raise InputError(
             f"The {name} holds signed integers ({array.dtype}) from {lowest} to {highest}, a type without a natural "
-            "range: say which values mean black and white, for example data_range=(0, 255), "
-            "or convert it to uint8 or uint16."
+            "range: convert it to uint8, uint16 or floats in [0, 1], or give an image's data_range=(low, high), the "
+            "values that mean 0 and 1."
         )
     if lowest < -ROUNDING or highest > 1 + ROUNDING:
         raise InputError(
