@@ -137,7 +137,7 @@ def test_a_stack_of_trimaps_is_written_with_how_it_was_made(tmp_path: Path, name
 def test_a_stack_beyond_two_gigabytes_keeps_its_axes(
     tmp_path: Path, series: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lsa_engine.image_io.stack_writing._IMAGEJ_BYTES", 100)
+    monkeypatch.setattr("lsa_engine.image_io.tiff.LARGE_BYTES", 100)
     path = tmp_path / "series.tif"
     write_matte(str(path), series.data, settings_of(series))
     with tifffile.TiffFile(path) as file:

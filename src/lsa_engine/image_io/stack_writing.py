@@ -21,7 +21,6 @@ from lsa_engine.image_io.calibration import LENGTHS, Calibration, checked_metada
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
 
 _ORDER = "TZC"
-_IMAGEJ_BYTES = 2**31
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _TIME_SPELLINGS = {
     "s": ("second", "seconds", "sec"),
@@ -180,9 +179,9 @@ def _options(
         description = tiff.ome_description(letters, calibration, record)
         for axis in axes:
             description |= _ome_axis(axis)
-        return {"ome": True, "compression": "zlib", "metadata": description, "bigtiff": size >= _IMAGEJ_BYTES}
+        return {"ome": True, "compression": "zlib", "metadata": description, "bigtiff": size >= tiff.LARGE_BYTES}
     resolution = tiff.resolution_of(calibration)
-    if size >= _IMAGEJ_BYTES:
+    if size >= tiff.LARGE_BYTES:
         return {"bigtiff": True, "metadata": {"axes": letters, "lsa_matting": record}, **compression, **resolution}
     description = {"axes": letters, **tiff.imagej_description(calibration, record)}
     if dtype == np.float32:

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from lsa_engine.errors import FileError
 from lsa_engine.image_io import tiff
-from lsa_engine.image_io.atomic import atomic_path, reserve_room
 from lsa_engine.image_io.reading import DECODER_ERRORS, read_head, unreadable
 
-_IMAGEJ_BYTES = 2**31
 _IMAGEJ_AXES = ("TYX", "ZYX", "TZYX")
 
 
@@ -132,19 +130,7 @@ def growing_stack(path: str | os.PathLike[str], stack: Stack, size: tuple[int, i
         If it cannot be written.
     """
     shape, axes = (*stack.shape, *size), f"{stack.axes}YX"
-    bytes_needed = 4 * math.prod(shape)
-    imagej = axes in _IMAGEJ_AXES and bytes_needed < _IMAGEJ_BYTES
-    with atomic_path(path) as temporary:
-        mapped = tifffile.memmap(
-            temporary,
-            shape=shape,
-            dtype=np.float32,
-            imagej=imagej,
-            bigtiff=not imagej and bytes_needed >= _IMAGEJ_BYTES,
-            photometric="minisblack",
-            metadata={"axes": axes},
-        )
-        reserve_room(temporary, mapped.offset, mapped.nbytes)
+    imagej = axes in _IMAGEJ_AXES and 4 * math.prod(shape) < tiff.LARGE_BYTES
+    with tiff.growing_file(path, shape, imagej=imagej, metadata={"axes": axes}) as mapped:
         yield mapped.reshape(-1, *size)
-        mapped.flush()
         del mapped

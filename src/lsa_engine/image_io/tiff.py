@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from lsa_engine.image_io.atomic import atomic_path, reserve_room
 from lsa_engine.image_io.calibration import Calibration, short_unit
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+LARGE_BYTES = 2**31
+"""From which on a file is a BigTIFF, and can no longer be in ImageJ's own format."""
 
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _READABLE = {_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE, _PHOTOMETRIC.RGB, _PHOTOMETRIC.PALETTE}
@@ -102,8 +104,7 @@ def encode_alpha(alpha: NDArray[np.float32], calibration: Calibration, metadata:
     return file.getbuffer()
 
 
-@contextmanager
-def growing_alpha(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
+def growing_alpha(path: Path, shape: tuple[int, int]) -> AbstractContextManager[NDArray[np.float32]]:
     """Give a float32 array (H, W) of zeros that is a TIFF file, there whole when the block ends well.
 
     Beyond 2 GB it is a BigTIFF.
@@ -113,10 +114,33 @@ def growing_alpha(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.flo
     FileError
         If it cannot be written.
     """
+    return growing_file(path, shape)
+
+
+@contextmanager
+def growing_file(
+    path: str | os.PathLike[str], shape: tuple[int, ...], *, imagej: bool = False, **options: Any
+) -> Iterator[NDArray[np.float32]]:
+    """Give a float32 array of zeros that is a TIFF file, there whole when the block ends well.
+
+    ImageJ's own format is left to the caller, who knows its limits; beyond 2 GB any other is a BigTIFF. The options are
+    those of ``tifffile.memmap``.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    large = 4 * math.prod(shape) >= LARGE_BYTES
     with atomic_path(path) as temporary:
-        size = 4 * shape[0] * shape[1]
         mapped = tifffile.memmap(
-            temporary, shape=shape, dtype=np.float32, bigtiff=size >= 2**31, photometric="minisblack"
+            temporary,
+            shape=shape,
+            dtype=np.float32,
+            imagej=imagej,
+            bigtiff=large and not imagej,
+            photometric="minisblack",
+            **options,
         )
         reserve_room(temporary, mapped.offset, mapped.nbytes)
         yield mapped

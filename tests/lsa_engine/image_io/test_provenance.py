@@ -29,7 +29,7 @@ def test_size_and_provenance_of_a_picture_come_back(tmp_path: Path, name: str, w
 @pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "large.tif"])
 def test_axes_of_a_stack_come_back(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if name == "large.tif":
-        monkeypatch.setattr("lsa_engine.image_io.stack_writing._IMAGEJ_BYTES", 10)
+        monkeypatch.setattr("lsa_engine.image_io.tiff.LARGE_BYTES", 10)
     axes = [StackAxis("T", 2, 5.0, "minute"), StackAxis("Z", 3)]
     write_stack(tmp_path / name, lambda index: np.zeros((4, 5), np.uint8), axes, gray=True, metadata=MADE)
     found = [{"axis": "T", "step": 5.0, "unit": "minute"}, {"axis": "Z", "step": None, "unit": None}]
