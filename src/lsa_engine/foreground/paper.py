@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,6 +11,7 @@ from lsa_engine.bands import Bands
 from lsa_engine.errors import InputError
 from lsa_engine.foreground.energy import check_kappa, check_shapes
 from lsa_engine.progress import CancelToken, ProgressCallback, Steps
+from lsa_engine.scalars import is_number
 
 _Array = NDArray[np.float32]
 
@@ -206,5 +209,5 @@ def _like(planes: _Array, image: _Array) -> _Array:
 
 
 def _check_count(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+    if not (is_number(value, Integral) and value >= least):
         raise InputError(f"{name} is {value!r}, but a whole number of at least {least} is expected: give one.")
