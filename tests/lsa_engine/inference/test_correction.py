@@ -43,6 +43,12 @@ def edited(trimap, rng, places=1):
     return values
 
 
+def edits_of(trimap, count):
+    """Some trimaps with a stroke each."""
+    rng = np.random.default_rng(4)
+    return [edited(trimap, rng) for _ in range(count)]
+
+
 def output_plane(output, values):
     """The network's own output (H, W), clamped; as the trimap says where none was computed."""
     trimap = lsa.Trimap(values)
@@ -147,9 +153,7 @@ def test_undoing_goes_back_exactly_and_one_can_go_on_from_there(refined, scene):
 
 
 def test_several_edits_are_undone_at_once_or_none(refined, scene):
-    rng = np.random.default_rng(4)
-    settings = lsa.Refinement(iterations=2, tolerance=0)
-    trimaps = [edited(scene.trimap, rng) for _ in range(4)]
+    settings, trimaps = lsa.Refinement(iterations=2, tolerance=0), edits_of(scene.trimap, 4)
     mattes = [refined.correct(trimap, settings).alpha for trimap in trimaps]
     assert not np.array_equal(mattes[0], mattes[3])
     for edits in (0, 5, -1, 1.5, True, None):
@@ -163,9 +167,7 @@ def test_several_edits_are_undone_at_once_or_none(refined, scene):
 
 
 def test_corrections_of_the_same_edit_are_undone_at_once(refined, scene):
-    rng = np.random.default_rng(4)
-    settings = lsa.Refinement(iterations=2, tolerance=0)
-    trimaps = [edited(scene.trimap, rng) for _ in range(5)]
+    settings, trimaps = lsa.Refinement(iterations=2, tolerance=0), edits_of(scene.trimap, 5)
     # Nothing can be gone on with yet: what was encoded is come back to all the same.
     before = refined._live.refined.output
     whole = refined.correct(trimaps[0], settings, same_edit=True)
